@@ -1,0 +1,132 @@
+// Package engine is the front door of the method: it opens a model on a device and
+// turns latents into pictures and labels, painted labels into latents, and long jobs
+// into steps that one can watch and cancel.
+//
+// One latent code explains both the picture and its labels, so everything here takes
+// and gives [latent.Code], *image.RGBA and *image.Paletted, and nothing above needs
+// to know of graphs, sessions or weights.
+//
+// An engine has one device, owned by one goroutine. Requests wait in two queues: what
+// a person is looking at ([Engine.Render], [Live]) goes before the next step of a job
+// ([Engine.Edit], [Engine.Refine]), so a slider stays live while an optimisation
+// runs. Sessions are built when first needed.
+package engine
+
+import (
+	"image"
+	"time"
+
+	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
+	"latentbrush/engine/model"
+	"latentbrush/engine/ort"
+)
+
+// Options says how to open a model. The zero value takes the best device.
+type Options struct {
+	// Library is the path of the ONNX Runtime library; empty means to look for it.
+	Library string
+	// Device to use; the zero value takes the first usable one.
+	Device ort.Device
+	// Threads of a session; 0 means the default.
+	Threads int
+}
+
+// Info describes an open engine.
+type Info struct {
+	Manifest model.Manifest
+	// Fingerprint identifies the model's weights; vectors carry it.
+	Fingerprint string
+	// Width and Height of pictures and labels, after the manifest's crop.
+	Width, Height int
+	Rows, Dim     int
+	// Device in use, and every device tried with the reason of its refusal.
+	Device  ort.Device
+	Trials  []ort.Trial
+	Library string
+	Version string
+	// PictureTerm names the distance that holds the picture outside an edit's region.
+	PictureTerm string
+}
+
+// Frame is a picture and its labels at one code.
+type Frame struct {
+	Code    latent.Code
+	Picture *image.RGBA
+	// Labels are nil for a model without a label head.
+	Labels *image.Paletted
+	// Confidence is the probability of each pixel's label, 255 for certain; nil unless
+	// asked for.
+	Confidence *image.Gray
+	// Preview marks a frame of the quick network; the full one follows.
+	Preview bool
+	// Elapsed is the time on the device.
+	Elapsed time.Duration
+}
+
+// EditRequest asks for a mask edit.
+type EditRequest struct {
+	// Start is the code to edit, Painted the labels asked for.
+	Start   latent.Code
+	Painted *image.Paletted
+	// Base are the labels before painting and Before the picture that the outside of
+	// the region must keep; nil means those of Start. When a run is resumed from a
+	// later code they are still those of the first.
+	Base   *image.Paletted
+	Before *image.RGBA
+	// Region says which pixels may change; Free pixels are in no term of the loss.
+	Region edit.RegionOptions
+	Free   *image.Alpha
+	// Settings of the optimisation; the zero value is the default.
+	Settings Settings
+}
+
+// RefineRequest asks for self-supervised refinement: after vectors were added to a
+// code, the labels that they gave become the target and the picture outside the
+// vectors' classes must be that of the code without them.
+type RefineRequest struct {
+	// Without and With are the codes before and after adding the vectors.
+	Without, With latent.Code
+	// Classes of the vectors' regions; empty means those whose labels changed.
+	Classes []uint8
+	// Steps, 30 when 0.
+	Steps int
+	// Settings other than the steps.
+	Settings Settings
+}
+
+// Search is the family of differences that an edit looks in.
+type Search string
+
+// The families. The default is what wins on the fixed set of edits, judged by the
+// picture and not by the mask alone.
+const (
+	SearchDefault  Search = ""
+	SearchShared   Search = "shared"    // one Δw for all rows, in whitened units
+	SearchPerRow   Search = "rows"      // W+ in whitened units
+	SearchTwoStage Search = "two-stage" // shared first, then per row with colour rows fixed
+	SearchFree     Search = "free"      // W+ without a prior, the official formulation
+	SearchSubspace Search = "subspace"  // combinations of Directions
+)
+
+// Settings of an optimisation. Zero values mean the defaults of [DefaultSettings].
+type Settings struct {
+	Search Search
+	// Rows that may move; nil means the family's own choice.
+	Rows []int
+	// Directions spans SearchSubspace.
+	Directions []latent.Code
+	Steps      int
+	// Rate of Adam in the family's coordinates.
+	Rate float64
+	// PictureWeight multiplies the mean squared difference outside the region (values
+	// in [−1,1]), PerceptualWeight the feature distance, Prior the mean square of the
+	// whitened coordinates; cross-entropy has weight 1. Negative means 0.
+	PictureWeight, PerceptualWeight, Prior float64
+	// Agreement of the region's pixels that ends the run; negative means never.
+	Agreement float64
+	// Flat ends the run when so many steps brought nothing; negative means never.
+	Flat int
+	// PreviewEvery is the least time between steps with a picture.
+	PreviewEvery time.Duration
+}
