@@ -3,42 +3,37 @@ package engine
 import (
 	"context"
 	"errors"
-	"runtime"
-	"sync"
+	"slices"
 	"testing"
+	"testing/synctest"
 )
 
 func TestQueueServesUrgentFirst(t *testing.T) {
-	q := newQueue()
-	defer q.close()
-	ctx := context.Background()
-	hold, held := make(chan struct{}), make(chan struct{})
-	var order []string
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_ = q.do(ctx, false, func(context.Context) error { close(held); <-hold; return nil })
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		ctx := context.Background()
+		hold := make(chan struct{})
+		var order []string
+		request := func(name string, urgent bool) {
+			go func() {
+				_ = q.do(ctx, urgent, func(context.Context) error {
+					<-hold
+					order = append(order, name)
+					return nil
+				})
+			}()
+			synctest.Wait()
+		}
+		request("first", false)
+		request("step", false)
+		request("slider", true)
+		close(hold)
+		synctest.Wait()
+		if want := []string{"first", "slider", "step"}; !slices.Equal(order, want) {
+			t.Errorf("order is %v, want %v", order, want)
+		}
+		q.close()
 	})
-	<-held
-	waiting := make(chan struct{}, 2)
-	for name, urgent := range map[string]bool{"step": false, "slider": true} {
-		wg.Go(func() {
-			waiting <- struct{}{}
-			_ = q.do(ctx, urgent, func(context.Context) error { order = append(order, name); return nil })
-		})
-	}
-	<-waiting
-	<-waiting
-	// Both goroutines are at, or a few instructions before, their send. The loop looks
-	// at urgent tasks first whenever it comes round, so a late slider could only fail
-	// this test by losing a race that yielding makes certain to win.
-	for range 1000 {
-		runtime.Gosched()
-	}
-	close(hold)
-	wg.Wait()
-	if len(order) != 2 || order[0] != "slider" {
-		t.Errorf("order is %v, want the slider first", order)
-	}
 }
 
 func TestQueueSurvivesPanicsAndCancels(t *testing.T) {
