@@ -1,0 +1,235 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+)
+
+// ReduceSum sums over the axes, all when none is given. Axes may be counted from the end. With keep, the summed
+// dimensions stay as 1.
+func (g *Graph) ReduceSum(x *Value, axes []int, keep bool) *Value {
+	return g.reduce("ReduceSum", x, axes, keep)
+}
+
+// ReduceMean averages over the axes; see ReduceSum.
+func (g *Graph) ReduceMean(x *Value, axes []int, keep bool) *Value {
+	return g.reduce("ReduceMean", x, axes, keep)
+}
+
+// ReduceMax returns the largest element over the axes; see ReduceSum. Equal largest elements share the derivative.
+func (g *Graph) ReduceMax(x *Value, axes []int, keep bool) *Value {
+	return g.reduce("ReduceMax", x, axes, keep)
+}
+
+// Sum returns the sum of all elements as a scalar.
+func (g *Graph) Sum(x *Value) *Value { return g.ReduceSum(x, nil, false) }
+
+// Mean returns the mean of all elements as a scalar.
+func (g *Graph) Mean(x *Value) *Value { return g.ReduceMean(x, nil, false) }
+
+// GlobalMean averages each channel of [N, C, H, W] to [N, C, 1, 1].
+func (g *Graph) GlobalMean(x *Value) *Value { return g.ReduceMean(x, []int{-2, -1}, true) }
+
+// SumProduct returns ReduceSum(a·b, axes, keep=true) of two tensors of the same shape. Over the last axes it is a dot
+// product of rows, which never stores the product.
+func (g *Graph) SumProduct(a, b *Value, axes []int) *Value {
+	if g.err != nil || !g.owns("SumProduct", a, b) {
+		return g.invalid
+	}
+	if !equal(a.shape, b.shape) {
+		return g.fail("SumProduct", "shapes %v and %v differ", a.shape, b.shape)
+	}
+	axes, err := sortedAxes(axes, len(a.shape))
+	if err != nil {
+		return g.fail("SumProduct", "%v", err)
+	}
+	last := len(a.shape) - len(axes)
+	if last < 1 || axes[0] != last {
+		return g.ReduceSum(g.Mul(a, b), axes, true)
+	}
+	rows, cols := size(a.shape[:last]), size(a.shape[last:])
+	dots := g.MatMul(g.Reshape(a, rows, 1, cols), g.Reshape(b, rows, cols, 1))
+	return g.Reshape(dots, keptShape(a.shape, axes, true)...)
+}
+
+func (g *Graph) reduce(kind string, x *Value, axes []int, keep bool) *Value {
+	if g.err != nil || !g.owns(kind, x) {
+		return g.invalid
+	}
+	axes, err := sortedAxes(axes, len(x.shape))
+	if err != nil {
+		return g.fail(kind, "%v of shape %v", err, x.shape)
+	}
+	// Dimensions of 1 need no sum.
+	axes = slices.DeleteFunc(axes, func(a int) bool { return x.shape[a] == 1 && keep })
+	if len(axes) == 0 {
+		return x
+	}
+	if n, ok := x.number(); ok {
+		if kind == "ReduceSum" {
+			for _, a := range axes {
+				n *= float32(x.shape[a])
+			}
+		}
+		return g.fill(n, keptShape(x.shape, axes, keep))
+	}
+	return g.apply(reduceOp{Kind: kind, Axes: axes, Keep: keep}, x)
+}
+
+func sortedAxes(axes []int, rank int) ([]int, error) {
+	out := make([]int, 0, rank)
+	if axes == nil {
+		for a := range rank {
+			out = append(out, a)
+		}
+		return out, nil
+	}
+	for _, a := range axes {
+		r, err := axis(a, rank)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(out, r) {
+			return nil, fmt.Errorf("axis %d is named twice", a)
+		}
+		out = append(out, r)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func keptShape(shape, axes []int, keep bool) []int {
+	var out []int
+	for i, d := range shape {
+		switch {
+		case !slices.Contains(axes, i):
+			out = append(out, d)
+		case keep:
+			out = append(out, 1)
+		}
+	}
+	return out
+}
+
+type reduceOp struct {
+	Kind string
+	Axes []int
+	Keep bool
+}
+
+func (o reduceOp) name() string { return o.Kind }
+
+func (o reduceOp) infer(in []*Value) ([]int, error) {
+	return keptShape(in[0].shape, o.Axes, o.Keep), nil
+}
+
+func (o reduceOp) write(w *writer, v *Value) {
+	keep := 0
+	if o.Keep {
+		keep = 1
+	}
+	if o.Kind == "ReduceSum" {
+		w.node(o.Kind, []string{w.ref(v.in[0]), w.int64s(o.Axes)}, w.ref(v), attrInt("keepdims", keep))
+		return
+	}
+	w.simple(o.Kind, v, attrInts("axes", o.Axes...), attrInt("keepdims", keep))
+}
+
+func (o reduceOp) vjp(g *Graph, v, dy *Value, _ []bool) []*Value {
+	x := v.in[0]
+	kept := keptShape(x.shape, o.Axes, true)
+	wide := g.Expand(g.Reshape(dy, kept...), x.shape...)
+	switch o.Kind {
+	case "ReduceMean":
+		return []*Value{g.Expand(g.Scale(g.Reshape(dy, kept...), float32(v.Size())/float32(x.Size())), x.shape...)}
+	case "ReduceMax":
+		below := g.Step(g.Sub(g.Reshape(v, kept...), x), 0, 1)
+		top := g.Sub(g.Scalar(1), below)
+		share := g.Div(g.Reshape(dy, kept...), g.ReduceSum(top, o.Axes, true))
+		return []*Value{g.Mul(top, share)}
+	}
+	return []*Value{wide}
+}
+
+func (o reduceOp) fold(v *Value) []float32 {
+	in := v.in[0].floats()
+	kept := keptShape(v.in[0].shape, o.Axes, true)
+	sums := make([]float64, v.Size())
+	first := make([]bool, v.Size())
+	at := newCursor(kept, v.in[0].shape)
+	for _, x := range in {
+		i := at.next()
+		switch {
+		case o.Kind != "ReduceMax":
+			sums[i] += float64(x)
+		case !first[i] || float64(x) > sums[i]:
+			sums[i], first[i] = float64(x), true
+		}
+	}
+	out := make([]float32, len(sums))
+	for i, s := range sums {
+		if o.Kind == "ReduceMean" {
+			s /= float64(len(in) / len(out))
+		}
+		out[i] = float32(s)
+	}
+	return out
+}
+
+// Softmax returns eˣ normalised to sum 1 along the axis.
+func (g *Graph) Softmax(x *Value, axis int) *Value { return g.soft("Softmax", x, axis) }
+
+// LogSoftmax returns the logarithm of Softmax.
+func (g *Graph) LogSoftmax(x *Value, axis int) *Value { return g.soft("LogSoftmax", x, axis) }
+
+// LogSumExp returns log Σ eˣ along the axis, which stays as 1.
+func (g *Graph) LogSumExp(x *Value, a int) *Value {
+	if g.err != nil || !g.owns("LogSumExp", x) {
+		return g.invalid
+	}
+	a, err := axis(a, len(x.shape))
+	if err != nil {
+		return g.fail("LogSumExp", "%v", err)
+	}
+	// The largest element only shifts; no gradient flows through it.
+	top := g.Detach(g.ReduceMax(x, []int{a}, true))
+	return g.Add(g.Log(g.ReduceSum(g.Exp(g.Sub(x, top)), []int{a}, true)), top)
+}
+
+func (g *Graph) soft(kind string, x *Value, a int) *Value {
+	if g.err != nil || !g.owns(kind, x) {
+		return g.invalid
+	}
+	a, err := axis(a, len(x.shape))
+	if err != nil {
+		return g.fail(kind, "%v of shape %v", err, x.shape)
+	}
+	if a == len(x.shape)-1 {
+		return g.apply(softmaxOp{Kind: kind, Axis: a}, x)
+	}
+	// The runtime transposes for any axis but the last; passes over the tensor as it lies are faster.
+	y := g.Sub(x, g.LogSumExp(x, a))
+	if kind == "Softmax" {
+		return g.Exp(y)
+	}
+	return y
+}
+
+type softmaxOp struct {
+	Kind string
+	Axis int
+}
+
+func (o softmaxOp) name() string { return o.Kind }
+
+func (o softmaxOp) infer(in []*Value) ([]int, error) { return in[0].shape, nil }
+
+func (o softmaxOp) write(w *writer, v *Value) { w.simple(o.Kind, v, attrInt("axis", o.Axis)) }
+
+func (o softmaxOp) vjp(g *Graph, y, dy *Value, _ []bool) []*Value {
+	axes := []int{o.Axis}
+	if o.Kind == "Softmax" {
+		return []*Value{g.Mul(y, g.Sub(dy, g.SumProduct(dy, y, axes)))}
+	}
+	return []*Value{g.Sub(dy, g.Mul(g.Exp(y), g.ReduceSum(dy, axes, true)))}
+}
