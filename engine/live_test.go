@@ -38,6 +38,7 @@ func drag(t *testing.T, n int, every, preview, full time.Duration, ladder bool) 
 		// The picture that is on screen before the drag.
 		l.Show(latent.New(1, 1))
 		time.Sleep(time.Second)
+		synctest.Wait()
 		frames, stills = nil, 0
 		for i := range n {
 			c := latent.New(1, 1)
