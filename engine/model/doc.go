@@ -135,4 +135,30 @@
 //	                                "progressive": sums of the first layer's outputs go up by
 //	                                ×2 bilinear steps, coarse to fine, each resolution adding
 //	                                its own; cheaper, and not the same numbers
+//
+// # Tensors of the perceptual network
+//
+// The network whose features compare pictures, as LPIPS does (Zhang et al., "The
+// Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018), is
+// a chain of convolutions and poolings. Its input is a picture with values in
+// [−1, 1], first normalised per channel to (x − shift) / scale. The file's
+// __metadata__ says:
+//
+//	"format": "latentbrush-perceptual"
+//	"version": "1"
+//	"shift":  "[0,0,0]"             JSON list, one number a colour channel
+//	"scale":  "[1,1,1]"
+//	"layers": "[{\"conv\":\"conv0\",\"tap\":\"lin0\"},{\"pool\":2},{\"conv\":\"conv1\",\"stride\":2,\"tap\":\"lin1\"}]"
+//	                                JSON list in order. A convolution: zero padding of half the
+//	                                kernel, stride 1 or 2, then ReLU; "tap" marks its output as a
+//	                                feature map that is compared. A pool: average over squares of
+//	                                that side.
+//	"name":   "faces-regressor"     shown to people, which term held the picture
+//
+// and the tensors are
+//
+//	{conv}.weight  [out, in, k, k], k odd
+//	{conv}.bias    [out]
+//	{tap}.weight   [out], ≥ 0: the weight of each channel's squared difference after the
+//	               features were scaled to unit length over channels; absent: 1 for all
 package model
