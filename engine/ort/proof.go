@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -318,25 +319,29 @@ func (rt *Runtime) choose(ctx context.Context, wanted Device) error {
 	return nil
 }
 
-// Devices loads the library and tries every device of this platform, also those after the first usable one, so that
-// a person sees what each of them says. The chosen one is marked.
+// TryAll tries every device of this platform, also those after the chosen one, so that a person sees what each of them
+// says.
+func (rt *Runtime) TryAll(ctx context.Context) ([]Trial, error) {
+	trials := rt.Devices()
+	for _, device := range Order() {
+		if !slices.ContainsFunc(trials, func(t Trial) bool { return t.Device == device }) {
+			trials = append(trials, rt.prove(ctx, device))
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("ort: trial stopped: %w", context.Cause(ctx))
+	}
+	slices.SortStableFunc(trials, func(a, b Trial) int {
+		return slices.Index(Order(), a.Device) - slices.Index(Order(), b.Device)
+	})
+	return trials, nil
+}
+
+// Devices loads the library, tries every device of this platform and marks the one that would be used.
 func Devices(ctx context.Context, opts Options) ([]Trial, error) {
 	rt, err := Open(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	trials := rt.Devices()
-	for _, device := range Order() {
-		tried := false
-		for _, t := range trials {
-			tried = tried || t.Device == device
-		}
-		if !tried {
-			trials = append(trials, rt.prove(ctx, device))
-		}
-	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("ort: open stopped: %w", context.Cause(ctx))
-	}
-	return trials, nil
+	return rt.TryAll(ctx)
 }
