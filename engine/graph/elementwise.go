@@ -124,7 +124,8 @@ func (g *Graph) binary(kind string, a, b *Value) *Value {
 	if err != nil {
 		return g.fail(kind, "shapes %v and %v do not broadcast", a.shape, b.shape)
 	}
-	a, b = g.slim(a, b, out), g.slim(b, a, out)
+	a = g.slim(a, b, out)
+	b = g.slim(b, a, out)
 	if v := g.identity(kind, a, b, out); v != nil {
 		return v
 	}
@@ -134,7 +135,7 @@ func (g *Graph) binary(kind string, a, b *Value) *Value {
 // slim replaces an operand that is stretched, or a number repeated, by what it was made from, when the other operand
 // already has the shape of the result.
 func (g *Graph) slim(v, other *Value, out []int) *Value {
-	if n, ok := v.number(); ok && len(v.shape) > 0 && equal(other.shape, out) {
+	if n, ok := v.number(); ok && equal(other.shape, out) {
 		return g.Scalar(n)
 	}
 	if _, ok := v.op.(expandOp); ok {
