@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"latentbrush/engine/latent"
 )
@@ -479,4 +480,29 @@ func Combine(name string, vs []*Vector, strengths []float64) (*Vector, error) {
 		out.Recipe.Of = append(out.Recipe.Of, ingredient(v, strengths[i]))
 	}
 	return out, nil
+}
+
+// String writes the recipe as a formula, "subtract(1 × smile, -1 × grin = scale(2 × smirk))".
+func (r *Recipe) String() string {
+	if r == nil {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(r.Op + "(")
+	for i, in := range r.Of {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.4g × %s", in.Factor, in.Name)
+		if in.Outlier {
+			b.WriteString(" [outlier]")
+		}
+		if in.Recipe != nil {
+			b.WriteString(" = " + in.Recipe.String())
+		}
+	}
+	if r.Rows != nil {
+		fmt.Fprintf(&b, "; rows %v", r.Rows)
+	}
+	return b.String() + ")"
 }

@@ -45,6 +45,7 @@ func System() *Env {
 var commands = []func(*Env) *cobra.Command{
 	newDoctorCommand,
 	newBenchCommand,
+	newVectorsCommand,
 }
 
 // OpenRuntime opens the device that the flags ask for.
