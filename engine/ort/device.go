@@ -1,7 +1,9 @@
 package ort
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -96,6 +98,9 @@ func appendProvider(options *onnx.SessionOptions, device Device) error {
 		}
 		return options.AppendExecutionProviderCUDA(cuda)
 	case WebGPU:
+		if runtime.GOOS == "linux" && len(vulkanDrivers(os.Getenv)) == 0 {
+			return errors.New("no Vulkan driver is installed")
+		}
 		return options.AppendExecutionProvider("WebGPU", nil)
 	case CoreML:
 		return options.AppendExecutionProviderCoreMLV2(map[string]string{"ModelFormat": "MLProgram"})
