@@ -112,8 +112,8 @@ func TestCallFromSeveralGoroutines(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	// Each node takes some milliseconds, the whole graph about a second.
-	s, err := cpu(t).NewSession(ort.ConvModel(200, 64, 96), nil, nil, ort.SessionOptions{})
+	// Each node takes some milliseconds, the whole graph about half a second.
+	s, err := cpu(t).NewSession(ort.ConvModel(100, 64, 96), nil, nil, ort.SessionOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	because := errors.New("the artist let go")
 	asked := make(chan time.Time, 1)
-	time.AfterFunc(100*time.Millisecond, func() {
+	time.AfterFunc(10*time.Millisecond, func() {
 		asked <- time.Now()
 		cancel(because)
 	})
