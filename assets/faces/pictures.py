@@ -1,0 +1,76 @@
+"""The data set made by `latentbrush dataset`: raw arrays in a folder, read through memory maps.
+
+dataset.json (n, done, sizes, parameters, classes), z.f32 [n, z_dim], images-S.u8 [n,S,S,3], labels-S.u8 [n,S,S].
+"""
+
+import json
+import os
+import warnings
+
+import numpy as np
+import torch
+
+# Importance of a pixel in the picture loss, by the class it shows.
+WEIGHTS = {
+    "background": 0.5, "clothes": 0.5, "neck": 0.8, "hair": 1.0, "skin": 1.6, "beard": 2.0, "ear": 2.0, "glasses": 4.0,
+    "nose": 3.0, "brow": 7.0, "eye": 10.0, "iris": 10.0, "pupil": 10.0, "upper_lip": 8.0, "lower_lip": 8.0,
+    "mouth_in": 8.0, "teeth": 8.0,
+}
+# The facial features over which the second PSNR is taken.
+FEATURES = ("brow", "eye", "iris", "pupil", "nose", "upper_lip", "lower_lip", "mouth_in", "teeth", "glasses")
+# Parameters that change colour and light and not shape, for style mixing.
+COLOUR = ("skin_tone", "skin_under", "blush", "iris_hue", "iris_dark", "eyeshadow", "lip_red", "hair_tone", "hair_dark",
+          "hair_red", "hair_grey", "glasses_dark", "glasses_colour", "cloth_hue", "cloth_light", "light_", "bg_",
+          "background_", "freckles")
+# Parameters that move whole parts: drawn at 16 pixels and below.
+GEOMETRY = ("yaw", "pitch", "roll", "face_", "jaw_", "chin_", "cheek_", "hair_length", "hair_len", "hair_vol", "hair_side",
+            "eye_spacing", "neck_", "ear_size", "nose_length", "mouth_gap")
+
+
+def base(name):
+    return name[:-2] if name.endswith(("_l", "_r")) else name
+
+
+class Pictures:
+    def __init__(self, folder):
+        self.folder = folder
+        self.refresh()
+        z = np.memmap(os.path.join(folder, "z.f32"), dtype=np.float32, mode="r")  # still growing, perhaps
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the tensor is read-only
+            self.z = torch.from_numpy(z.reshape(self.n, -1))
+        names = [c["name"] if isinstance(c, dict) else c for c in self.facts["classes"]]
+        self.classes = names
+        self.parameters = [p["name"] if isinstance(p, dict) else p for p in self.facts["parameters"]]
+        self.weights = torch.tensor([WEIGHTS.get(base(c), 1.0) for c in names])
+        self.features = torch.tensor([base(c) in FEATURES for c in names])
+        self.colour = torch.tensor([p.startswith(COLOUR) for p in self.parameters])
+        self.geometry = torch.tensor([p.startswith(GEOMETRY) for p in self.parameters])
+        self.maps = {}
+
+    def refresh(self):
+        with open(os.path.join(self.folder, "dataset.json")) as f:
+            self.facts = json.load(f)
+        self.n, self.done = self.facts["n"], self.facts["done"]
+        self.sizes = self.facts["sizes"]
+        return self.done
+
+    def _map(self, kind, size, shape):
+        key = (kind, size)
+        if key not in self.maps:
+            path = os.path.join(self.folder, "%s-%d.u8" % (kind, size))
+            self.maps[key] = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+        return self.maps[key]
+
+    def images(self, size, index):
+        """float32 [b,3,size,size] in [-1, 1]."""
+        a = self._map("images", size, (self.n, size, size, 3))[index]
+        return torch.from_numpy(a).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+    def labels(self, size, index):
+        """int64 [b,size,size]."""
+        return torch.from_numpy(self._map("labels", size, (self.n, size, size))[index]).long()
+
+    def batch(self, size, count, generator):
+        index = np.sort(generator.choice(self.done, count, replace=False))
+        return self.z[index], self.images(size, index), self.labels(size, index)
