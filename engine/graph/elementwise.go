@@ -240,9 +240,6 @@ func (g *Graph) productGradient(dy, other, x *Value, need bool) *Value {
 	if !need {
 		return nil
 	}
-	if axes := stretched(x.shape, dy.shape); len(axes) > 0 && equal(other.shape, dy.shape) {
-		return g.Reshape(g.SumProduct(dy, other, axes), x.shape...)
-	}
 	return g.unbroadcast(g.Mul(dy, other), x.shape)
 }
 

@@ -34,7 +34,7 @@ func (g *Graph) Model(outputs ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{names: map[*Value]string{}, ints: map[string]string{}}
+	w := &writer{names: map[*Value]string{}, ints: map[string]string{}, written: map[*Value]bool{}}
 	var outInfo []byte
 	for _, o := range chosen {
 		outInfo = appendMessage(outInfo, 12, valueInfo(o.name, o.value.shape))
@@ -51,7 +51,6 @@ func (g *Graph) Model(outputs ...string) ([]byte, error) {
 		case inputOp:
 			inInfo = appendMessage(inInfo, 11, valueInfo(v.name, v.shape))
 		case *constOp:
-			w.constants = append(w.constants, v)
 		default:
 			v.op.write(w, v)
 		}
@@ -162,8 +161,9 @@ func (v *Value) computed() bool {
 // writer collects the parts of a GraphProto.
 type writer struct {
 	nodes        []byte
-	initialisers []byte // integer tensors
-	constants    []*Value
+	initialisers []byte   // integer tensors
+	constants    []*Value // those that a node reads
+	written      map[*Value]bool
 	names        map[*Value]string // values that an output renames
 	ints         map[string]string // integer tensors by content
 	count        int
@@ -173,6 +173,10 @@ type writer struct {
 func (w *writer) ref(v *Value) string {
 	if _, ok := v.op.(detachOp); ok {
 		return w.ref(v.in[0])
+	}
+	if v.isConst() && !w.written[v] {
+		w.written[v] = true
+		w.constants = append(w.constants, v)
 	}
 	if name, ok := w.names[v]; ok {
 		return name

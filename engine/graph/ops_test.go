@@ -174,7 +174,13 @@ func check(t testing.TB, f function, inputs []tensor, rng *rand.Rand) {
 	}
 	for i, x := range inputs {
 		wantFirst, wantSecond := newTensor(x.shape...), newTensor(x.shape...)
-		for j := range x.data {
+		copy(wantFirst.data, got[fmt.Sprintf("first%d", i)].data)
+		copy(wantSecond.data, got[fmt.Sprintf("second%d", i)].data)
+		for n := range min(len(x.data), 60) {
+			j := n
+			if len(x.data) > 60 {
+				j = rng.IntN(len(x.data)) // a sample of a large input
+			}
 			unit[i].data[j] = 1
 			wantFirst.data[j] = (lossAt(e, unit) - lossAt(-e, unit)) / (2 * e)
 			// ∂²/∂s∂u = [L(s+u) − L(s−u) − L(u−s) + L(−s−u)] / 4e²
@@ -362,14 +368,6 @@ func opCases() []struct {
 				return refMap(refSum(in[0], []int{2, 3}, true), func(x float64) float64 { return x * x / 64 })
 			},
 		}},
-		{"SumProduct/rows", -2, 2, shapes{{2, 3, 2, 4}, {2, 3, 2, 4}}, function{
-			func(g *graph.Graph, in values) *graph.Value { return g.SumProduct(in[0], in[1], []int{2, 3}) },
-			func(in tensors) tensor { return refSum(refBinary(in[0], in[1], mul), []int{2, 3}, true) },
-		}},
-		{"SumProduct/channels", -2, 2, shapes{{2, 3, 2, 4}, {2, 3, 2, 4}}, function{
-			func(g *graph.Graph, in values) *graph.Value { return g.SumProduct(in[0], in[1], []int{1}) },
-			func(in tensors) tensor { return refSum(refBinary(in[0], in[1], mul), []int{1}, true) },
-		}},
 		{"Softmax/last", -2, 2, shapes{{2, 3, 4}}, function{
 			func(g *graph.Graph, in values) *graph.Value { return g.Softmax(in[0], -1) },
 			func(in tensors) tensor { return refMap(refLogSoftmax(in[0], 2), math.Exp) },
@@ -509,6 +507,10 @@ func opCases() []struct {
 		{"ConvTranspose/padding", -1, 1, shapes{{1, 2, 3, 3}, {2, 2, 3, 4}}, convTranspose(window{2, 1, 0, 0, 1, 1, 1, 0})},
 		{"ConvTranspose/groups", -1, 1, shapes{{1, 4, 2, 3}, {4, 3, 2, 2}}, convTranspose(window{1, 0, 0, 0, 0, 2, 0, 0})},
 		{"ConvTranspose/constant weight", -1, 1, shapes{{1, 2, 3, 3}}, frozen(convTranspose(window{2, 1, 1, 1, 1, 1, 1, 1}), weight(6, 2, 3, 3, 3))},
+
+		{"ConvTranspose/phases", -1, 1, shapes{{1, 2, 16, 16}}, frozen(convTranspose(window{2, 0, 0, 0, 0, 1, 0, 0}), weight(7, 2, 3, 3, 3), weight(8, 3))},
+		{"ConvTranspose/phases, even kernel", -1, 1, shapes{{2, 1, 16, 16}}, frozen(convTranspose(window{2, 0, 0, 0, 0, 1, 0, 0}), weight(9, 1, 2, 4, 2))},
+		{"ConvTranspose/phases, padding", -1, 1, shapes{{1, 1, 18, 17}}, frozen(convTranspose(window{2, 2, 1, 1, 0, 1, 0, 0}), weight(10, 1, 2, 5, 4))},
 
 		{"BatchNorm", 0.5, 2, shapes{{2, 3, 2, 2}, {3}, {3}, {3}, {3}}, function{
 			func(g *graph.Graph, in values) *graph.Value {

@@ -30,28 +30,6 @@ func (g *Graph) Mean(x *Value) *Value { return g.ReduceMean(x, nil, false) }
 // GlobalMean averages each channel of [N, C, H, W] to [N, C, 1, 1].
 func (g *Graph) GlobalMean(x *Value) *Value { return g.ReduceMean(x, []int{-2, -1}, true) }
 
-// SumProduct returns ReduceSum(a·b, axes, keep=true) of two tensors of the same shape. Over the last axes it is a dot
-// product of rows, which never stores the product.
-func (g *Graph) SumProduct(a, b *Value, axes []int) *Value {
-	if g.err != nil || !g.owns("SumProduct", a, b) {
-		return g.invalid
-	}
-	if !equal(a.shape, b.shape) {
-		return g.fail("SumProduct", "shapes %v and %v differ", a.shape, b.shape)
-	}
-	axes, err := sortedAxes(axes, len(a.shape))
-	if err != nil {
-		return g.fail("SumProduct", "%v", err)
-	}
-	last := len(a.shape) - len(axes)
-	if last < 1 || axes[0] != last {
-		return g.ReduceSum(g.Mul(a, b), axes, true)
-	}
-	rows, cols := size(a.shape[:last]), size(a.shape[last:])
-	dots := g.MatMul(g.Reshape(a, rows, 1, cols), g.Reshape(b, rows, cols, 1))
-	return g.Reshape(dots, keptShape(a.shape, axes, true)...)
-}
-
 func (g *Graph) reduce(kind string, x *Value, axes []int, keep bool) *Value {
 	if g.err != nil || !g.owns(kind, x) {
 		return g.invalid
@@ -229,7 +207,7 @@ func (o softmaxOp) write(w *writer, v *Value) { w.simple(o.Kind, v, attrInt("axi
 func (o softmaxOp) vjp(g *Graph, y, dy *Value, _ []bool) []*Value {
 	axes := []int{o.Axis}
 	if o.Kind == "Softmax" {
-		return []*Value{g.Mul(y, g.Sub(dy, g.SumProduct(dy, y, axes)))}
+		return []*Value{g.Mul(y, g.Sub(dy, g.ReduceSum(g.Mul(dy, y), axes, true)))}
 	}
 	return []*Value{g.Sub(dy, g.Mul(g.Exp(y), g.ReduceSum(dy, axes, true)))}
 }
