@@ -45,6 +45,7 @@ type Button struct {
 	Least     fyne.Size // least size, 0 for what the content needs
 	OnTap     func()
 	OnMenu    func(fyne.Position) // secondary click, absolute position
+	OnHover   func(bool)          // the pointer came or went; a row keeps its own hover look with it
 
 	hover, down bool
 }
@@ -113,6 +114,9 @@ func (b *Button) TappedSecondary(e *fyne.PointEvent) {
 // MouseIn, MouseMoved and MouseOut follow the pointer.
 func (b *Button) MouseIn(*desktop.MouseEvent) {
 	b.hover = true
+	if b.OnHover != nil {
+		b.OnHover(true)
+	}
 	if b.Name != "" {
 		ShowTip(b, b.Name, b.Key)
 	}
@@ -127,6 +131,9 @@ func (b *Button) MouseOut() {
 	b.hover, b.down = false, false
 	HideTip()
 	b.Refresh()
+	if b.OnHover != nil {
+		b.OnHover(false)
+	}
 }
 
 // MouseDown shows the pressed look.

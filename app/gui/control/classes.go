@@ -184,6 +184,7 @@ func newClassRow(l *ClassList) *classRow {
 			}
 		})
 		b.IconSize, b.Least = 13, fyne.NewSquareSize(18)
+		b.OnHover = func(on bool) { row.hover = on; row.Refresh() }
 		return b
 	}
 	row.lock = small("unlock", l.Names.Lock, func(id int) { call(l.OnLock, id) })

@@ -41,6 +41,7 @@ type Strength struct {
 	Strip   []image.Image
 	OnInput func(v float64, final bool) // final when the gesture ends
 	Pass    func(*fyne.KeyEvent)        // keys that are not the slider's
+	OnHover func(bool)                  // the pointer came or went
 
 	hover, focused, moved bool
 	raw                   float64
@@ -278,13 +279,21 @@ func (s *Strength) TypedKey(e *fyne.KeyEvent) {
 }
 
 // MouseIn, MouseMoved and MouseOut follow the pointer.
-func (s *Strength) MouseIn(*desktop.MouseEvent) { s.hover = true; s.Refresh() }
+func (s *Strength) MouseIn(*desktop.MouseEvent) { s.setHover(true) }
+
+func (s *Strength) setHover(on bool) {
+	s.hover = on
+	s.Refresh()
+	if s.OnHover != nil {
+		s.OnHover(on)
+	}
+}
 
 // MouseMoved does nothing.
 func (s *Strength) MouseMoved(*desktop.MouseEvent) {}
 
 // MouseOut ends the hover look.
-func (s *Strength) MouseOut() { s.hover = false; s.Refresh() }
+func (s *Strength) MouseOut() { s.setHover(false) }
 
 // Cursor shows that it moves sideways.
 func (s *Strength) Cursor() desktop.Cursor { return desktop.HResizeCursor }
