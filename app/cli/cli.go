@@ -44,6 +44,7 @@ func System() *Env {
 // commands lists all commands, in the order of the help.
 var commands = []func(*Env) *cobra.Command{
 	newDoctorCommand,
+	newSampleCommand,
 	newBenchCommand,
 	newVectorsCommand,
 }
