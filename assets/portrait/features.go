@@ -322,7 +322,7 @@ func (s *scene) glasses() {
 		// lens: a little lighter, with a slanted reflection
 		if in := s.cov(d) * on; in > 0 {
 			s.tint(k, rgb{.94, .96, .98}, in)
-			b := (u*.8 + v*1.0 - side(u)*cx*.8 - .06) / .05
+			b := (u*.8 + v*1.0 - near(u)*cx*.8 - .06) / .05
 			add := s.key.scale(.075 * in * (gauss(b*b) + .5*gauss(sq(b-2.6)*2)))
 			s.r[k] += add.r
 			s.g[k] += add.g
@@ -339,4 +339,5 @@ func (s *scene) glasses() {
 	})
 }
 
-func side(u float32) float32 { return min(max(u*40, -1), 1) }
+// near is the sign of u, continuous at 0.
+func near(u float32) float32 { return min(max(u*40, -1), 1) }

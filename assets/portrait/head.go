@@ -49,6 +49,7 @@ func (s *scene) fields() {
 		s.dome[k] = d
 		s.u[k], s.v[k] = hx-s.yaw*d, hy-s.pitch*d
 		s.face[k] = 1
+		s.nx[k], s.ny[k], s.nz[k] = 0, 0, 0
 	})
 	x0, y0, x1, y1 := s.faceBox()
 	s.each(x0-.06, y0-.2, x1+.06, y1+.05, func(k int, x, y float32) {

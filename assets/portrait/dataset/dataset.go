@@ -68,7 +68,8 @@ type Info struct {
 	Classes    []string `json:"classes"`
 }
 
-func (o Options) check() error {
+// Check says what is wrong with the options, if anything.
+func (o Options) Check() error {
 	if o.N < 1 || o.N > MaxPictures {
 		return fmt.Errorf("dataset: %d pictures, expected 1 to %d", o.N, MaxPictures)
 	}
@@ -120,7 +121,7 @@ const batch = 64
 // batch. When ctx ends, Write stops after the current batch with ctx's error;
 // what is complete stays. A folder with another set gives ErrOther.
 func Write(ctx context.Context, folder string, o Options, progress func(done, n int)) error {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	in := o.info()
