@@ -46,6 +46,7 @@ var commands = []func(*Env) *cobra.Command{
 	newDoctorCommand,
 	newSampleCommand,
 	newBenchCommand,
+	newDatasetCommand,
 	newVectorsCommand,
 }
 
