@@ -66,20 +66,22 @@ type Frame struct {
 
 // EditRequest asks for a mask edit.
 type EditRequest struct {
-	// Start is the code to edit, Painted the labels asked for.
+	// Start is the code that the optimisation begins at, Painted the labels asked for.
 	Start   latent.Code
 	Painted *image.Paletted
-	// Base are the labels before painting and Before the picture that the outside of
-	// the region must keep; nil means those of Start. When a run is resumed from a
-	// later code they are still those of the first.
-	Base   *image.Paletted
-	Before *image.RGBA
+	// Origin is the code before the edit: its labels are what was painted over and its
+	// picture is what the outside of the region must keep. Empty means Start; a run that
+	// is resumed from a later code keeps the origin of the first.
+	Origin latent.Code
 	// Region says which pixels may change; Free pixels are in no term of the loss.
 	Region edit.RegionOptions
 	Free   *image.Alpha
 	// Settings of the optimisation; the zero value is the default.
 	Settings Settings
 }
+
+// Step is one point of an edit or a refinement.
+type Step = edit.Step
 
 // RefineRequest asks for self-supervised refinement: after vectors were added to a
 // code, the labels that they gave become the target and the picture outside the

@@ -1,0 +1,22 @@
+package engine
+
+import (
+	"context"
+	"image"
+
+	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
+)
+
+// NewEvaluator is the evaluator of an edit from start to painted labels.
+func NewEvaluator(ctx context.Context, e *Engine, start latent.Code, painted *image.Paletted, pictureWeight, perceptualWeight float64) (edit.Evaluator, error) {
+	j, err := e.begin(ctx, start)
+	if err != nil {
+		return nil, err
+	}
+	region, err := edit.Region(j.origin.Labels, painted, edit.RegionOptions{Dilation: -1})
+	if err != nil {
+		return nil, err
+	}
+	return j, j.aim(ctx, painted, region, nil, pictureWeight, perceptualWeight)
+}

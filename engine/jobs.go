@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
+)
+
+// DefaultSettings are the settings that zero values stand for. They are what won on
+// the fixed set of edits; docs/performance.md has the figures.
+func DefaultSettings() Settings {
+	return Settings{
+		Search: SearchTwoStage, Steps: 100, Rate: 0.06,
+		PictureWeight: 30, PerceptualWeight: 1, Prior: 0.5,
+		Agreement: -1, Flat: 20, PreviewEvery: 100 * time.Millisecond,
+	}
+}
+
+// flatShare is the fall of the loss, as a share of it, that counts as progress.
+const flatShare = 2e-3
+
+func (s Settings) filled() Settings {
+	d := DefaultSettings()
+	if s.Search == SearchDefault {
+		s.Search = d.Search
+	}
+	if s.Steps == 0 {
+		s.Steps = d.Steps
+	}
+	if s.PreviewEvery == 0 {
+		s.PreviewEvery = d.PreviewEvery
+	}
+	if s.Flat == 0 {
+		s.Flat = d.Flat
+	}
+	for _, f := range []struct {
+		value    *float64
+		standard float64
+	}{{&s.Rate, d.Rate}, {&s.PictureWeight, d.PictureWeight}, {&s.PerceptualWeight, d.PerceptualWeight}, {&s.Prior, d.Prior}, {&s.Agreement, d.Agreement}} {
+		if *f.value == 0 {
+			*f.value = f.standard
+		}
+		*f.value = max(0, *f.value)
+	}
+	s.Flat = max(0, s.Flat)
+	return s
+}
+
+// stages are the spaces and steps of filled settings.
+func (e *Engine) stages(ctx context.Context, s Settings) ([]edit.Stage, error) {
+	if s.Search == SearchFree {
+		return []edit.Stage{{Space: edit.Free(e.info.Rows, e.info.Dim), Steps: s.Steps, Rate: s.Rate}}, nil
+	}
+	if s.Search == SearchSubspace {
+		space, err := edit.Spanned(s.Directions)
+		if err != nil {
+			return nil, err
+		}
+		if d := s.Directions[0]; d.Rows != e.info.Rows || d.Dim != e.info.Dim {
+			return nil, fmt.Errorf("edit: directions are %d×%d, want %d×%d as the model's codes", d.Rows, d.Dim, e.info.Rows, e.info.Dim)
+		}
+		return []edit.Stage{{Space: space, Steps: s.Steps, Rate: s.Rate}}, nil
+	}
+	p, err := e.Prior(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch s.Search {
+	case SearchShared:
+		return []edit.Stage{{Space: edit.Shared(p, e.info.Rows), Steps: s.Steps, Rate: s.Rate}}, nil
+	case SearchPerRow:
+		space, err := edit.PerRow(p, e.info.Rows, s.Rows)
+		return []edit.Stage{{Space: space, Steps: s.Steps, Rate: s.Rate}}, err
+	case SearchTwoStage:
+		rows := s.Rows
+		if rows == nil {
+			rows = e.ShapeRows()
+		}
+		space, err := edit.PerRow(p, e.info.Rows, rows)
+		first := s.Steps * 3 / 5
+		return []edit.Stage{
+			{Space: edit.Shared(p, e.info.Rows), Steps: first, Rate: s.Rate},
+			{Space: space, Steps: s.Steps - first, Rate: s.Rate},
+		}, err
+	}
+	return nil, fmt.Errorf("edit: there is no search called %q", s.Search)
+}
+
+// ShapeRows are the rows that carry shape more than colour: those of the layers up to
+// 16².
+func (e *Engine) ShapeRows() []int {
+	rows := make([]int, min(5, e.info.Rows))
+	for r := range rows {
+		rows[r] = r
+	}
+	return rows
+}
+
+// begun takes the job token; the release gives it back.
+func (e *Engine) begun(ctx context.Context) (release func(), err error) {
+	select {
+	case e.job <- struct{}{}:
+		return func() { <-e.job }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-e.queue.quit:
+		return nil, ErrClosed
+	}
+}
+
+// Edit optimises a code until its labels are the painted ones. Cancel with ctx or by
+// ending the loop; to pause, end the loop and ask again with Start at the last step's
+// code and Origin at the first.
+func (e *Engine) Edit(ctx context.Context, r EditRequest) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		e.run(ctx, yield, func() (*job, edit.Problem, Settings, error) {
+			if r.Painted == nil {
+				return nil, edit.Problem{}, r.Settings, errors.New("edit: painted labels are missing")
+			}
+			origin := r.Origin
+			if origin.Empty() {
+				origin = r.Start
+			}
+			s := r.Settings.filled()
+			return e.prepare(ctx, r, origin, s)
+		})
+	}
+}
+
+func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code, s Settings) (*job, edit.Problem, Settings, error) {
+	var p edit.Problem
+	for what, c := range map[string]latent.Code{"start": r.Start, "origin": origin} {
+		if err := c.Check(e.info.Rows, e.info.Dim); err != nil {
+			return nil, p, s, fmt.Errorf("edit: %s: %w", what, err)
+		}
+	}
+	if size := r.Painted.Rect.Size(); size.X != e.info.Width || size.Y != e.info.Height {
+		return nil, p, s, fmt.Errorf("edit: painted labels are %d×%d, want %d×%d as the model's pictures", size.X, size.Y, e.info.Width, e.info.Height)
+	}
+	j, err := e.begin(ctx, origin)
+	if err != nil {
+		return nil, p, s, err
+	}
+	region, err := edit.Region(j.origin.Labels, r.Painted, r.Region)
+	if err != nil {
+		return nil, p, s, err
+	}
+	p = edit.Problem{
+		Start: r.Start, Before: j.origin.Picture, Base: j.origin.Labels,
+		Painted: r.Painted, Region: region, Classes: len(e.info.Manifest.Classes),
+	}
+	return j, p, s, j.aim(ctx, r.Painted, region, r.Free, s.PictureWeight, s.PerceptualWeight)
+}
+
+// Refine makes the self-supervised steps of EditGAN after vectors were added.
+func (e *Engine) Refine(ctx context.Context, r RefineRequest) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		e.run(ctx, yield, func() (*job, edit.Problem, Settings, error) {
+			var p edit.Problem
+			s := r.Settings
+			s.Steps = r.Steps
+			if s.Steps == 0 {
+				s.Steps = 30
+			}
+			if s.Search == SearchDefault {
+				s.Search = SearchPerRow
+			}
+			s = s.filled()
+			for what, c := range map[string]latent.Code{"code without the vectors": r.Without, "code with the vectors": r.With} {
+				if err := c.Check(e.info.Rows, e.info.Dim); err != nil {
+					return nil, p, s, fmt.Errorf("refine: %s: %w", what, err)
+				}
+			}
+			j, err := e.begin(ctx, r.Without)
+			if err != nil {
+				return nil, p, s, err
+			}
+			after, err := j.Evaluate(ctx, r.With)
+			if err != nil {
+				return nil, p, s, err
+			}
+			target := after.Labels()
+			region, err := edit.ClassRegion(j.origin.Labels, target, r.Classes, -1)
+			if len(r.Classes) == 0 {
+				region, err = edit.Region(j.origin.Labels, target, edit.RegionOptions{WholeClasses: false, Dilation: -1})
+			}
+			if err != nil {
+				return nil, p, s, fmt.Errorf("refine: %w", err)
+			}
+			p = edit.Problem{
+				Start: r.With, Before: j.origin.Picture, Base: j.origin.Labels,
+				Painted: target, Region: region, Classes: len(e.info.Manifest.Classes),
+			}
+			return j, p, s, j.aim(ctx, target, region, nil, s.PictureWeight, s.PerceptualWeight)
+		})
+	}
+}
+
+// run holds the job token over a whole optimisation.
+func (e *Engine) run(ctx context.Context, yield func(Step, error) bool, prepare func() (*job, edit.Problem, Settings, error)) {
+	release, err := e.begun(ctx)
+	if err != nil {
+		yield(Step{}, err)
+		return
+	}
+	defer release()
+	j, problem, s, err := prepare()
+	var stages []edit.Stage
+	if err == nil {
+		stages, err = e.stages(ctx, s)
+	}
+	if err != nil {
+		yield(Step{}, err)
+		return
+	}
+	for step, err := range edit.Run(ctx, j, problem, edit.Options{
+		Stages: stages, Prior: s.Prior, Agreement: s.Agreement, Flat: s.Flat, FlatShare: flatShare, PreviewEvery: s.PreviewEvery,
+	}) {
+		if !yield(step, err) || err != nil {
+			return
+		}
+	}
+}

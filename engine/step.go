@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"image"
+
+	"latentbrush/engine/edit"
+	"latentbrush/engine/graph"
+	"latentbrush/engine/latent"
+	"latentbrush/engine/loss"
+	"latentbrush/engine/ort"
+	"latentbrush/engine/segmentation"
+	"latentbrush/engine/stylegan2"
+)
+
+// stepper is the session of an optimisation: one run gives the loss at a code, its
+// gradient, and the picture and logits that the loss was computed from.
+//
+// Everything that differs between edits is an input: the weights of pixels, the
+// targets and the weights of the terms. The targets of the perceptual term are
+// features that the same graph computed at the origin, so no second network is
+// needed.
+type stepper struct {
+	session  *ort.Session
+	features int // feature maps that are compared
+	width    int
+	height   int
+	classes  int
+}
+
+// featureResolution is the size of the generator's features that hold the picture
+// when the bundle has no perceptual network.
+const featureResolution = 64
+
+func (e *Engine) buildStepper() (*stepper, error) {
+	if e.head == nil {
+		return nil, segmentation.ErrNoHead
+	}
+	g := graph.New("step")
+	code := g.Input("code", e.info.Rows, e.info.Dim)
+	syn, err := e.generator.Synthesis(g, code, 0)
+	if err != nil {
+		return nil, err
+	}
+	head, err := e.head.Apply(g, e.model.Manifest, syn.Features)
+	if err != nil {
+		return nil, err
+	}
+	h, w, k := syn.Image.Dim(2), syn.Image.Dim(3), head.Logits.Dim(1)
+	target := g.Input("target", 1, k, h, w)
+	inside := g.Input("inside", 1, 1, h, w)
+	outside := g.Input("outside", 1, 1, h, w)
+	picture := g.Input("picture", 1, 3, h, w)
+	pictureWeight := g.Input("picture_weight")
+	perceptualWeight := g.Input("perceptual_weight")
+
+	entropy := loss.CrossEntropy(g, head.Logits, target, inside)
+	squared := loss.Squared(g, syn.Image, picture, outside)
+
+	var compared []*graph.Value
+	var perceptual *graph.Value
+	if e.features != nil {
+		// LPIPS as EditGAN uses it: the region is blanked in both pictures.
+		mask := g.Input("mask", 1, 1, h, w)
+		compared = e.features.Features(g, g.Mul(syn.Image, mask))
+		var targets []*graph.Value
+		for i, f := range compared {
+			targets = append(targets, g.Input(fmt.Sprintf("feature_target%d", i), f.Shape()...))
+		}
+		perceptual = loss.Distance(g, compared, targets)
+	} else {
+		r := min(featureResolution, e.info.Manifest.Resolution)
+		f := syn.Features[fmt.Sprintf("b%d.conv1", r)]
+		compared = []*graph.Value{f}
+		weights := padToSquare(g, outside, e.info.Manifest.CropRect(), e.info.Manifest.Resolution)
+		if factor := e.info.Manifest.Resolution / r; factor > 1 {
+			weights = g.Scale(g.AveragePool(weights, factor), float32(factor*factor))
+		}
+		perceptual = loss.Absolute(g, f, g.Input("feature_target0", f.Shape()...), weights)
+	}
+	total := g.Add(entropy, g.Add(g.Mul(pictureWeight, squared), g.Mul(perceptualWeight, perceptual)))
+	gradient, err := graph.Gradient(total, code)
+	if err != nil {
+		return nil, err
+	}
+	g.Output("loss", total)
+	g.Output("cross_entropy", entropy)
+	g.Output("squared", squared)
+	g.Output("perceptual", perceptual)
+	g.Output("gradient", gradient[0])
+	g.Output("image", syn.Image)
+	g.Output("logits", head.Logits)
+	for i, f := range compared {
+		g.Output(fmt.Sprintf("feature%d", i), f)
+	}
+	bytes, err := g.Model()
+	if err != nil {
+		return nil, err
+	}
+	session, err := e.runtime.NewSession(bytes, nil, nil, ort.SessionOptions{KeepModel: e.runtime.Device() != ort.CPU})
+	if err != nil {
+		return nil, err
+	}
+	return &stepper{session: session, features: len(compared), width: w, height: h, classes: k}, nil
+}
+
+// padToSquare undoes the crop of a map with zeros.
+func padToSquare(g *graph.Graph, x *graph.Value, crop image.Rectangle, resolution int) *graph.Value {
+	if crop.Dx() == resolution && crop.Dy() == resolution {
+		return x
+	}
+	return g.Pad(x, 0,
+		graph.Margin{Axis: 2, Before: crop.Min.Y, After: resolution - crop.Max.Y},
+		graph.Margin{Axis: 3, Before: crop.Min.X, After: resolution - crop.Max.X})
+}
+
+// job is one optimisation on the stepper: an [edit.Evaluator] whose targets stay in
+// the session's inputs.
+type job struct {
+	engine *Engine
+	origin Frame
+}
+
+// begin builds the stepper if need be and sets the targets that do not depend on the
+// painted labels: the picture and the features of the origin. The caller holds the
+// job token.
+func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
+	j := &job{engine: e}
+	err := e.queue.do(ctx, false, func(ctx context.Context) error {
+		if e.step == nil {
+			var err error
+			if e.step, err = e.buildStepper(); err != nil {
+				return err
+			}
+		}
+		s := e.step.session
+		return s.Call(ctx, func() {
+			copy(s.Input("code"), origin.Data)
+			for _, name := range []string{"target", "inside", "outside", "picture_weight", "perceptual_weight"} {
+				clear(s.Input(name))
+			}
+		}, func() {
+			copy(s.Input("picture"), s.Output("image"))
+			j.origin = Frame{
+				Code:    origin,
+				Picture: stylegan2.Picture(nil, s.Output("image"), e.step.width, e.step.height),
+				Labels:  segmentation.Labels(nil, nil, s.Output("logits"), e.model.Manifest),
+			}
+		})
+	})
+	return j, err
+}
+
+// aim sets the targets of the painted labels in a region.
+func (j *job) aim(ctx context.Context, painted *image.Paletted, region, free *image.Alpha, pictureWeight, perceptualWeight float64) error {
+	e := j.engine
+	return e.queue.do(ctx, false, func(ctx context.Context) error {
+		s := e.step.session
+		fill := func() {
+			loss.Targets(s.Input("target"), s.Input("inside"), painted, region, e.step.classes)
+			n := loss.Weights(s.Input("outside"), region, false, free)
+			s.Input("picture_weight")[0] = float32(pictureWeight)
+			s.Input("perceptual_weight")[0] = float32(perceptualWeight)
+			if e.features != nil {
+				// The distance is a mean over the whole frame; this makes it one over what
+				// is compared.
+				all := e.step.width * e.step.height
+				s.Input("perceptual_weight")[0] *= float32(all) / float32(max(1, n))
+				mask := s.Input("mask")
+				for i, v := range s.Input("outside") {
+					mask[i] = 0
+					if v != 0 {
+						mask[i] = 1
+					}
+				}
+			}
+			copy(s.Input("code"), j.origin.Code.Data)
+		}
+		return s.Call(ctx, fill, func() {
+			for i := range e.step.features {
+				copy(s.Input(fmt.Sprintf("feature_target%d", i)), s.Output(fmt.Sprintf("feature%d", i)))
+			}
+		})
+	})
+}
+
+// Evaluate implements [edit.Evaluator].
+func (j *job) Evaluate(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
+	e := j.engine
+	var v edit.Evaluation
+	err := e.queue.do(ctx, false, func(ctx context.Context) error {
+		s := e.step.session
+		return s.Call(ctx, func() { copy(s.Input("code"), w.Data) }, func() {
+			v = edit.Evaluation{
+				Terms: edit.Terms{
+					CrossEntropy: float64(s.Output("cross_entropy")[0]),
+					Picture:      float64(s.Output("squared")[0]),
+					Perceptual:   float64(s.Output("perceptual")[0]),
+				},
+				Loss:     float64(s.Output("loss")[0]),
+				Gradient: latent.Code{Rows: w.Rows, Dim: w.Dim, Data: s.Output("gradient")},
+				Picture:  func() *image.RGBA { return stylegan2.Picture(nil, s.Output("image"), e.step.width, e.step.height) },
+				Labels: func() *image.Paletted {
+					return segmentation.Labels(nil, nil, s.Output("logits"), e.model.Manifest)
+				},
+			}
+		})
+	})
+	return v, err
+}
