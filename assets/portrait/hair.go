@@ -1,27 +1,39 @@
 package portrait
 
-// hairF is the implicit outline of all hair, negative inside, without its end.
-func (s *scene) hairF(x, y float32) float32 {
+// hairRow is the outline of all hair at one height: its half width and how
+// far the height lies up the dome.
+type hairRow struct{ y, half, up float32 }
+
+func (s *scene) hairAt(y float32) hairRow {
 	a := s.hairA
-	if y < .12 {
-		t := .12 - y
-		l := s.p[HairLength]
-		f := ease(0, .5, t)
-		a += f * (.01 + .09*l*t)
-		a -= .055 * ease(.24, -.04, y-s.hairEnd) * ease(0, .3, t)
-		a += s.p[HairWave] * f * (.022*sin(y*11+1.2) + .008*sin(y*23))
-		fx := sq(x / a)
-		return fx*(.82+.18*fx) - 1
+	if y >= .12 {
+		fy := sq((y - .12) / s.hairB)
+		return hairRow{y, a, fy * (.86 + .14*fy)}
 	}
-	fx, fy := sq(x/a), sq((y-.12)/s.hairB)
-	return fx*(.82+.18*fx) + fy*(.86+.14*fy) - 1
+	t := .12 - y
+	l := s.p[HairLength]
+	f := ease(0, .5, t)
+	a += f * (.01 + .09*l*t)
+	a -= .055 * ease(.24, -.04, y-s.hairEnd) * ease(0, .3, t)
+	a += s.p[HairWave] * f * (.022*sin(y*11+1.2) + .008*sin(y*23))
+	return hairRow{y, a, 0}
 }
 
-// hairOuter is its signed distance at head coordinates.
+// at is the implicit outline, negative inside, without the hair's end.
+func (r hairRow) at(x float32) float32 {
+	fx := sq(x / r.half)
+	return fx*(.82+.18*fx) + r.up - 1
+}
+
+// hairOuter is the outline's signed distance at head coordinates. It keeps
+// the last row, as callers go along rows.
 func (s *scene) hairOuter(x, y float32) float32 {
 	const e = .004
-	f := s.hairF(x, y)
-	gx, gy := (s.hairF(x+e, y)-f)/e, (s.hairF(x, y+e)-f)/e
+	if s.row[0].y != y || s.row[0].half == 0 {
+		s.row = [2]hairRow{s.hairAt(y), s.hairAt(y + e)}
+	}
+	f := s.row[0].at(x)
+	gx, gy := (s.row[0].at(x+e)-f)/e, (s.row[1].at(x)-f)/e
 	return f / sqrt(gx*gx+gy*gy+.05)
 }
 

@@ -53,8 +53,6 @@ func smax(a, b, k float32) float32 {
 	return max(a, b) + h*h*k*.25
 }
 
-func smin(a, b, k float32) float32 { return -smax(-a, -b, k) }
-
 // srgb is a colour of 0…255 sRGB components in linear light.
 func srgb(r, g, b float32) rgb {
 	f := func(v float32) float32 { return float32(math.Pow(float64(v)/255, 2.2)) }

@@ -118,6 +118,7 @@ type scene struct {
 	hairA, hairB   float32 // radii of the hair's dome
 	hairEnd        float32 // height at which the hair ends
 	part           float32
+	row            [2]hairRow
 	skin, hairCol  rgb
 	cloth          rgb
 	lx, ly, lz     float32
