@@ -31,8 +31,9 @@
 // That reddish edge is what light scattered under skin looks like. Occlusion,
 // a broad highlight and a rim of background light complete it. Hair carries
 // waves of a coordinate that runs across its strands, swept along the
-// hairline or falling as a fringe, and a highlight band across them. No
-// texture is finer than a fifth of the picture's pixels at 256².
+// hairline or falling as a fringe, and a highlight band across them. At 256²
+// the waves have at most a fifth of a cycle a pixel over most of the hair, and
+// up to a third where strands converge at the crown.
 //
 // # Stability
 //
