@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -97,6 +98,10 @@ func (b *Bench) Best(run func() error) (time.Duration, error) {
 	return best, nil
 }
 
+// Peak is the most memory that the process held since the group began, or since [ort.ResetPeak], in MB; 0 where the system
+// does not tell.
+func (b *Bench) Peak() float64 { return float64(ort.Memory().Peak) / (1 << 20) }
+
 func measureMachine(ctx context.Context, b *Bench) error {
 	ceiling, err := b.Ceiling(ctx)
 	if err != nil {
@@ -135,8 +140,13 @@ only their ratio can be compared between machines.`,
 					continue
 				}
 				ran++
+				debug.FreeOSMemory()
+				ort.ResetPeak()
 				if err := m.run(command.Context(), b); err != nil {
 					return fmt.Errorf("bench: %s: %w", m.name, err)
+				}
+				if peak := b.Peak(); peak > 0 {
+					b.Row(m.name+"/peak-memory", peak, "MB")
 				}
 			}
 			if ran == 0 {
@@ -145,9 +155,6 @@ only their ratio can be compared between machines.`,
 					names = append(names, m.name)
 				}
 				return usageError{fmt.Errorf("bench: -run %q names no group; there are %s", pattern, strings.Join(names, ", "))}
-			}
-			if peak := ort.Memory().Peak; peak > 0 {
-				b.Row("process/peak-memory", float64(peak)/(1<<20), "MB")
 			}
 			if err := b.print(); err != nil {
 				return err

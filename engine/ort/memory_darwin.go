@@ -10,3 +10,6 @@ func Memory() MemoryUse {
 	}
 	return MemoryUse{Resident: uint64(usage.Maxrss), Peak: uint64(usage.Maxrss)}
 }
+
+// ResetPeak cannot be done on this system; the peak is that of the whole process.
+func ResetPeak() bool { return false }

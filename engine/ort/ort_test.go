@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -418,6 +419,22 @@ func TestMemory(t *testing.T) {
 	cpu(t)
 	if m := ort.Memory(); m.Resident > 0 && (m.Peak < m.Resident/2 || m.Resident < 5<<20) {
 		t.Errorf("%+v", m)
+	}
+}
+
+func TestResetPeak(t *testing.T) {
+	block := make([]byte, 128<<20)
+	for i := 0; i < len(block); i += 4096 {
+		block[i] = 1 // Memory counts from the first write to its page.
+	}
+	before := ort.Memory().Peak
+	block = nil
+	debug.FreeOSMemory()
+	if !ort.ResetPeak() {
+		t.Skip("skipped: this system cannot reset the peak")
+	}
+	if after := ort.Memory().Peak; len(block) != 0 || after+100<<20 > before {
+		t.Errorf("the peak is %d MB, was %d MB", after>>20, before>>20)
 	}
 }
 
