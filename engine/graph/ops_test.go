@@ -24,8 +24,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// tester is the part of testing.T that rapid.T shares.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // run computes all outputs of a graph.
-func run(t testing.TB, g *graph.Graph, inputs map[string]tensor) map[string]tensor {
+func run(t tester, g *graph.Graph, inputs map[string]tensor) map[string]tensor {
 	t.Helper()
 	model, err := g.Model()
 	if err != nil {
@@ -42,7 +50,7 @@ func run(t testing.TB, g *graph.Graph, inputs map[string]tensor) map[string]tens
 			to[i] = float32(x)
 		}
 	}
-	if err := s.Run(t.Context()); err != nil {
+	if err := s.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]tensor{}
@@ -108,7 +116,7 @@ type function struct {
 // differences of the reference. For y = f(x), weights R and directions S it takes
 //
 //	loss = Σ R·y,  slope = Σ S·∂loss/∂x,  ∂loss/∂x and ∂slope/∂x for every input.
-func check(t testing.TB, f function, inputs []tensor, rng *rand.Rand) {
+func check(t tester, f function, inputs []tensor, rng *rand.Rand) {
 	t.Helper()
 	g := graph.New("check")
 	feed := map[string]tensor{}

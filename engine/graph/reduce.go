@@ -167,7 +167,7 @@ func (g *Graph) LogSumExp(x *Value, a int) *Value {
 	}
 	a, err := axis(a, len(x.shape))
 	if err != nil {
-		return g.fail("LogSumExp", "%v", err)
+		return g.fail("LogSumExp", "%v of shape %v", err, x.shape)
 	}
 	// The largest element only shifts; no gradient flows through it.
 	top := g.Detach(g.ReduceMax(x, []int{a}, true))
