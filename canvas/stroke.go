@@ -9,13 +9,17 @@ import (
 // on the way from the event before.
 type stroke struct {
 	at   Point
-	time time.Duration
 	size float64 // present width, changed only by speed
+	// The speed is measured over sampleTime and more: events of one frame
+	// come at once, and their times say nothing.
+	since time.Duration // when the measuring began
+	way   float64       // pixels moved since
+	want  float64       // width for the speed last measured
 }
 
 // begin sets the brush down.
 func (s *stroke) begin(p *Painter, e Event, rows func(y, x0, x1 int)) {
-	*s = stroke{at: e.At, time: e.Time, size: float64(p.Brush.Size)}
+	*s = stroke{at: e.At, size: float64(p.Brush.Size), want: float64(p.Brush.Size), since: e.Time}
 	st := p.stamp(p.Brush.Size)
 	ax, ay := anchor(st.size, e.At.X, e.At.Y)
 	p.sweep.reset(p.canvas.h)
@@ -35,7 +39,7 @@ func (s *stroke) to(p *Painter, e Event, rows func(y, x0, x1 int)) {
 		p.sweep.line(st, x0, y0, x1, y1)
 	}
 	p.sweep.each(rows)
-	s.at, s.time = e.At, e.Time
+	s.at = e.At
 }
 
 // A brush by speed has its full size at rest, half of it at halfSpeed picture
@@ -43,17 +47,20 @@ func (s *stroke) to(p *Painter, e Event, rows func(y, x0, x1 int)) {
 const (
 	halfSpeed  = 1.5
 	leastShare = 0.25
+	sampleTime = 15 * time.Millisecond
 )
 
 func (s *stroke) bySpeed(p *Painter, e Event) {
 	dx, dy := e.At.X-s.at.X, e.At.Y-s.at.Y
-	length := math.Hypot(dx, dy)
-	dt := max((e.Time - s.time).Seconds(), 1e-3)
-	speed := length / dt / float64(p.canvas.w)
-	full := float64(p.Brush.Size)
-	want := max(full/(1+speed/halfSpeed), full*leastShare, 1)
-	// Half way at every event: jitter of the clock must not show.
-	next := (s.size + want) / 2
+	s.way += math.Hypot(dx, dy)
+	if dt := e.Time - s.since; dt >= sampleTime {
+		speed := s.way / dt.Seconds() / float64(p.canvas.w)
+		full := float64(p.Brush.Size)
+		s.want = max(full/(1+speed/halfSpeed), full*leastShare, 1)
+		s.since, s.way = e.Time, 0
+	}
+	// Half way at every event, so that the width has no steps.
+	next := (s.size + s.want) / 2
 	n := max(int(math.Ceil(max(math.Abs(dx), math.Abs(dy)))), 1)
 	for i := range n + 1 {
 		t := float64(i) / float64(n)

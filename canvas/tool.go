@@ -383,3 +383,14 @@ func (p *Painter) stamp(size int) *stamp {
 	}
 	return s
 }
+
+// Nudge moves the part in hand of the move tool by whole pixels. It reports
+// whether there is one.
+func (p *Painter) Nudge(dx, dy int) bool {
+	t, ok := p.tool.(*MoveTool)
+	if !ok || !t.Nudge(p, dx, dy) {
+		return false
+	}
+	p.stateChanged()
+	return true
+}

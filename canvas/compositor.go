@@ -1,0 +1,404 @@
+package canvas
+
+import (
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+)
+
+// Compare is a way of showing the picture before an edit.
+type Compare uint8
+
+const (
+	// CompareOff shows the present picture.
+	CompareOff Compare = iota
+	// CompareSplit shows the picture before left of the divider.
+	CompareSplit
+	// CompareBefore shows the picture before everywhere.
+	CompareBefore
+)
+
+// Look says how a pane shows the canvas.
+type Look struct {
+	// Overlay is the opacity of the class colours over the picture, from 0,
+	// the picture alone, to 1, the label map alone.
+	Overlay float64
+	// Contour draws only the pixels at class boundaries: those with another
+	// class on one of their four sides.
+	Contour bool
+	// Region hatches the region of interest, and the keep layer across.
+	Region bool
+	// Doubt hatches where the model is uncertain, if it said so.
+	Doubt bool
+	// Mirror shows everything mirrored left to right.
+	Mirror bool
+	// Compare shows the picture before.
+	Compare Compare
+	// Divider is the column of the shown picture that CompareSplit splits at.
+	Divider int
+}
+
+// DoubtfulFrom is the uncertainty (0 to 255) from which a pixel is hatched.
+const DoubtfulFrom = 96
+
+// Compositor blends the picture, the labels and the hatching of one pane into
+// opaque pixels. It reads only the pixels it draws.
+//
+// Coordinates are those of the shown picture: mirrored when the look says so,
+// and divided by 2^level for the smaller levels, whose pixels are the means of
+// squares.
+type Compositor struct {
+	canvas  *Canvas
+	picture *image.RGBA
+	before  *image.RGBA
+	doubt   *image.Gray
+	look    Look
+	blend   blendTable
+	rows    *image.RGBA // scratch of the smaller levels
+}
+
+// blendTable holds for each class what is left of the picture, in 256ths, and
+// the share of the class colour, ready to be added: red and blue in one word,
+// green in another.
+type blendTable struct {
+	rest, rb, g [256]uint32
+}
+
+// NewCompositor returns a compositor with an empty grey picture.
+func NewCompositor(c *Canvas) *Compositor {
+	k := &Compositor{canvas: c}
+	k.Restyle()
+	return k
+}
+
+// Canvas returns the canvas that is shown.
+func (k *Compositor) Canvas() *Canvas { return k.canvas }
+
+// SetPicture shows another picture of the canvas's size, opaque, with its
+// origin at (0, 0). The compositor reads it and never writes. Nil is grey.
+func (k *Compositor) SetPicture(m *image.RGBA) error {
+	if err := k.checkSize("picture", m == nil, func() image.Rectangle { return m.Rect }); err != nil {
+		return err
+	}
+	k.picture = m
+	return nil
+}
+
+// SetBefore gives the picture before the edit, for comparing.
+func (k *Compositor) SetBefore(m *image.RGBA) error {
+	if err := k.checkSize("picture before", m == nil, func() image.Rectangle { return m.Rect }); err != nil {
+		return err
+	}
+	k.before = m
+	return nil
+}
+
+// SetDoubt gives the model's uncertainty of each pixel: 0 certain, 255 not at
+// all. Nil says that the model does not tell.
+func (k *Compositor) SetDoubt(m *image.Gray) error {
+	if err := k.checkSize("uncertainty", m == nil, func() image.Rectangle { return m.Rect }); err != nil {
+		return err
+	}
+	k.doubt = m
+	return nil
+}
+
+func (k *Compositor) checkSize(what string, none bool, rect func() image.Rectangle) error {
+	if none {
+		return nil
+	}
+	if r := rect(); r != k.canvas.Bounds() {
+		return fmt.Errorf("canvas: the %s covers %v, the labels %v", what, r, k.canvas.Bounds())
+	}
+	return nil
+}
+
+// Doubt returns the uncertainty of a pixel, from 0 to 1; false if unknown.
+func (k *Compositor) Doubt(x, y int) (float64, bool) {
+	if k.doubt == nil || !image.Pt(x, y).In(k.doubt.Rect) {
+		return 0, false
+	}
+	return float64(k.doubt.Pix[y*k.doubt.Stride+x]) / 255, true
+}
+
+// Look returns how the canvas is shown.
+func (k *Compositor) Look() Look { return k.look }
+
+// SetLook changes how the canvas is shown and returns what has to be redrawn, as
+// a rectangle of the shown picture at level 0.
+func (k *Compositor) SetLook(l Look) image.Rectangle {
+	l.Overlay = min(max(l.Overlay, 0), 1)
+	old := k.look
+	k.look = l
+	k.Restyle()
+	same := old
+	same.Divider = l.Divider
+	switch {
+	case old == l:
+		return image.Rectangle{}
+	case same == l && l.Compare != CompareSplit:
+		return image.Rectangle{}
+	case same == l:
+		return image.Rect(min(old.Divider, l.Divider), 0, max(old.Divider, l.Divider), k.canvas.h).Intersect(k.canvas.Bounds())
+	}
+	return k.canvas.Bounds()
+}
+
+// Restyle reads the palette and which classes are visible anew. The caller
+// redraws.
+func (k *Compositor) Restyle() {
+	a := uint32(math.Round(k.look.Overlay * 256))
+	palette := k.canvas.Palette()
+	for i := range 256 {
+		k.blend.rest[i], k.blend.rb[i], k.blend.g[i] = 256, 0, 0
+		if i >= len(palette) || !k.canvas.Protection.Visible(uint8(i)) {
+			continue
+		}
+		c := color.RGBAModel.Convert(palette[i]).(color.RGBA)
+		k.blend.rest[i] = 256 - a
+		k.blend.rb[i] = (uint32(c.R) | uint32(c.B)<<16) * a
+		k.blend.g[i] = uint32(c.G) * a
+	}
+}
+
+// Size returns the size of the shown picture at a level.
+func (k *Compositor) Size(level int) image.Point {
+	up := 1<<level - 1
+	return image.Pt((k.canvas.w+up)>>level, (k.canvas.h+up)>>level)
+}
+
+// Reach returns the rectangle of the shown picture at a level that has to be
+// redrawn after a change of the given pixels of the canvas.
+func (k *Compositor) Reach(dirty image.Rectangle, level int) image.Rectangle {
+	// A contour pixel depends on its neighbours.
+	r := dirty.Inset(-1).Intersect(k.canvas.Bounds())
+	if r.Empty() {
+		return image.Rectangle{}
+	}
+	if k.look.Mirror {
+		r.Min.X, r.Max.X = k.canvas.w-r.Max.X, k.canvas.w-r.Min.X
+	}
+	return scaleDown(r, level)
+}
+
+func scaleDown(r image.Rectangle, level int) image.Rectangle {
+	up := 1<<level - 1
+	return image.Rect(r.Min.X>>level, r.Min.Y>>level, (r.Max.X+up)>>level, (r.Max.Y+up)>>level)
+}
+
+// Draw draws the rectangle r of the shown picture at a level into dst, so that
+// the pixel (r.Min) comes to r.Min − at. r must fit.
+func (k *Compositor) Draw(dst *image.RGBA, at image.Point, r image.Rectangle, level int) {
+	r = r.Intersect(image.Rectangle{Max: k.Size(level)})
+	if r.Empty() {
+		return
+	}
+	if level > 0 {
+		k.drawSmall(dst, at, r, level)
+		return
+	}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		o := dst.PixOffset(r.Min.X-at.X, y-at.Y)
+		k.row(dst.Pix[o:o+4*r.Dx()], y, r.Min.X, r.Max.X, k.look.Contour)
+	}
+}
+
+// drawSmall draws means of squares of 2^level pixels. Contours are not averaged
+// away: a square with a boundary in it shows it.
+func (k *Compositor) drawSmall(dst *image.RGBA, at image.Point, r image.Rectangle, level int) {
+	side := 1 << level
+	w, h := k.canvas.w, k.canvas.h
+	x0, x1 := r.Min.X<<level, min(r.Max.X<<level, w)
+	if k.rows == nil || len(k.rows.Pix) < 4*(x1-x0)*side {
+		k.rows = image.NewRGBA(image.Rect(0, 0, x1-x0, side))
+	}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		y0, y1 := y<<level, min((y+1)<<level, h)
+		for j := y0; j < y1; j++ {
+			row := k.rows.Pix[4*(j-y0)*(x1-x0):][:4*(x1-x0)]
+			k.row(row, j, x0, x1, false)
+		}
+		o := dst.PixOffset(r.Min.X-at.X, y-at.Y)
+		for x := x0; x < x1; x += side {
+			end := min(x+side, x1)
+			var sum [3]uint32
+			for j := range y1 - y0 {
+				row := k.rows.Pix[4*(j*(x1-x0)+x-x0):][:4*(end-x)]
+				for i := 0; i < len(row); i += 4 {
+					sum[0] += uint32(row[i])
+					sum[1] += uint32(row[i+1])
+					sum[2] += uint32(row[i+2])
+				}
+			}
+			n := uint32((end - x) * (y1 - y0))
+			p := dst.Pix[o : o+4 : o+4]
+			for i := range sum {
+				p[i] = uint8((sum[i] + n/2) / n)
+			}
+			p[3] = 255
+			if k.look.Contour && k.look.Overlay > 0 {
+				k.smallContour(p, x, y0, end, y1)
+			}
+			o += 4
+		}
+	}
+}
+
+func (k *Compositor) smallContour(p []uint8, x0, y0, x1, y1 int) {
+	for y := y0; y < y1; y++ {
+		for x := x0; x < x1; x++ {
+			px := x
+			if k.look.Mirror {
+				px = k.canvas.w - 1 - x
+			}
+			class := k.canvas.labels.Pix[y*k.canvas.w+px]
+			if k.canvas.OnBoundary(px, y) && k.blend.rest[class] < 256 {
+				binary.LittleEndian.PutUint32(p, k.mix(binary.LittleEndian.Uint32(p), class))
+				return
+			}
+		}
+	}
+}
+
+// OnBoundary reports whether a pixel of the picture has another class on one of
+// its four sides.
+func (c *Canvas) OnBoundary(x, y int) bool {
+	i := y*c.w + x
+	v := c.labels.Pix[i]
+	return x > 0 && c.labels.Pix[i-1] != v || x < c.w-1 && c.labels.Pix[i+1] != v ||
+		y > 0 && c.labels.Pix[i-c.w] != v || y < c.h-1 && c.labels.Pix[i+c.w] != v
+}
+
+const (
+	opaque = 0xff000000
+	grey   = 0xff808080
+)
+
+// mix blends a class colour over an opaque pixel.
+func (k *Compositor) mix(p uint32, class uint8) uint32 {
+	rest := k.blend.rest[class]
+	rb := ((p&0xff00ff)*rest + k.blend.rb[class]) >> 8 & 0xff00ff
+	g := ((p>>8&0xff)*rest + k.blend.g[class]) >> 8
+	return opaque | rb | g<<8
+}
+
+// row draws the pixels x0 ≤ x < x1 of a row of the shown picture.
+func (k *Compositor) row(dst []uint8, y, x0, x1 int, contour bool) {
+	split := x0
+	switch k.look.Compare {
+	case CompareSplit:
+		split = min(max(k.look.Divider, x0), x1)
+	case CompareBefore:
+		split = x1
+	}
+	if k.before == nil {
+		split = x0
+	}
+	n := 4 * (split - x0)
+	k.part(dst[:n], y, x0, split, k.before, true, contour)
+	k.part(dst[n:], y, split, x1, k.picture, false, contour)
+}
+
+// part draws a piece of a row from one of the pictures; the picture before has
+// no labels over it.
+func (k *Compositor) part(dst []uint8, y, x0, x1 int, picture *image.RGBA, before, contour bool) {
+	if x0 >= x1 {
+		return
+	}
+	c := k.canvas
+	a, b := x0, x1 // columns of the canvas
+	if k.look.Mirror {
+		a, b = c.w-x1, c.w-x0
+	}
+	if picture == nil {
+		for i := 0; i < len(dst); i += 4 {
+			binary.LittleEndian.PutUint32(dst[i:], grey)
+		}
+	} else {
+		copy(dst, picture.Pix[y*picture.Stride+4*a:y*picture.Stride+4*b])
+	}
+	if !before {
+		labels := c.labels.Pix[y*c.w+a : y*c.w+b]
+		switch {
+		case k.look.Overlay == 0:
+		case k.look.Contour && contour:
+			for i, class := range labels {
+				if c.OnBoundary(a+i, y) {
+					p := dst[4*i : 4*i+4]
+					binary.LittleEndian.PutUint32(p, k.mix(binary.LittleEndian.Uint32(p), class))
+				}
+			}
+		case !k.look.Contour:
+			for i, class := range labels {
+				p := dst[4*i : 4*i+4 : 4*i+4]
+				binary.LittleEndian.PutUint32(p, k.mix(binary.LittleEndian.Uint32(p), class))
+			}
+		}
+		if k.look.Region {
+			k.hatchRegion(dst, y, a, c.marks[y*c.w+a:y*c.w+b])
+		}
+		if k.look.Doubt && k.doubt != nil {
+			k.hatchDoubt(dst, y, a, k.doubt.Pix[y*k.doubt.Stride+a:y*k.doubt.Stride+b])
+		}
+	}
+	if k.look.Mirror {
+		for i, j := 0, len(dst)-4; i < j; i, j = i+4, j-4 {
+			p, q := binary.LittleEndian.Uint32(dst[i:]), binary.LittleEndian.Uint32(dst[j:])
+			binary.LittleEndian.PutUint32(dst[i:], q)
+			binary.LittleEndian.PutUint32(dst[j:], p)
+		}
+	}
+}
+
+// The hatching is anchored at the picture, so that it neither crawls when the
+// view moves nor breaks where rectangles meet.
+const hatch = 8
+
+func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
+	for i, v := range marks {
+		if v == 0 {
+			continue
+		}
+		m := Mark(v)
+		p := dst[4*i : 4*i+4 : 4*i+4]
+		switch {
+		case m&Keep != 0:
+			// Falling lines: this stays.
+			switch (x0 + i - y) & (hatch - 1) {
+			case 0, 1:
+				shade(p, 20, 40, 90)
+			case 2:
+				shade(p, 235, 240, 255)
+			}
+		case m.InRegion():
+			// Rising lines: this may change.
+			switch (x0 + i + y) & (hatch - 1) {
+			case 0, 1:
+				shade(p, 255, 255, 255)
+			case 2:
+				shade(p, 0, 0, 0)
+			}
+		}
+	}
+}
+
+func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
+	for i, v := range doubt {
+		if v < DoubtfulFrom {
+			continue
+		}
+		// Level lines, closer the more doubtful.
+		if step := 4 - int(v-DoubtfulFrom)/54; y%step == 0 && (x0+i)%4 != 3 {
+			shade(dst[4*i:4*i+4:4*i+4], 255, 120, 0)
+		}
+	}
+}
+
+// shade mixes five parts of a colour with three of the pixel.
+func shade(p []uint8, r, g, b uint8) {
+	p[0] = uint8((3*uint32(p[0]) + 5*uint32(r)) >> 3)
+	p[1] = uint8((3*uint32(p[1]) + 5*uint32(g)) >> 3)
+	p[2] = uint8((3*uint32(p[2]) + 5*uint32(b)) >> 3)
+}
