@@ -47,6 +47,8 @@ var commands = []func(*Env) *cobra.Command{
 	newSampleCommand,
 	newBenchCommand,
 	newDatasetCommand,
+	newEditCommand,
+	newApplyCommand,
 	newVectorsCommand,
 }
 

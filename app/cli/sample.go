@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"latentbrush/assets"
 	"latentbrush/engine/graph"
 	"latentbrush/engine/latent"
 	"latentbrush/engine/model"
@@ -101,6 +103,12 @@ the flag the model's own value is used.`,
 func openModel(env *Env) (*model.Model, error) {
 	if env.Model != "" {
 		return model.OpenPath(env.Model)
+	}
+	switch bundle, err := assets.DefaultModel(); {
+	case err == nil:
+		return model.Open(bundle)
+	case !errors.Is(err, assets.ErrNoModel):
+		return nil, err
 	}
 	fmt.Fprintln(env.Err, "No model was named; this one has random weights. Name a model with -model.")
 	return modeltest.Open(modeltest.Spec{Resolution: 128})

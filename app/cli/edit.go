@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"latentbrush/engine"
+	"latentbrush/engine/edit"
+	"latentbrush/engine/metrics"
+	"latentbrush/vectors"
+)
+
+// jobReport is what edit and apply write as JSON.
+type jobReport struct {
+	Model       string  `json:"model"`
+	Fingerprint string  `json:"fingerprint"`
+	Device      string  `json:"device"`
+	PictureTerm string  `json:"picture_term"`
+	Seconds     float64 `json:"seconds"`
+	Steps       int     `json:"steps"`
+	BestStep    int     `json:"best_step"`
+	Reason      string  `json:"reason,omitempty"`
+	Loss        float64 `json:"loss"`
+
+	CrossEntropy float64 `json:"cross_entropy"`
+	Picture      float64 `json:"picture"`
+	Perceptual   float64 `json:"perceptual"`
+	Prior        float64 `json:"prior"`
+
+	Agreement float64            `json:"agreement"`
+	IoU       map[string]float64 `json:"iou"`
+	// Leak is outside the region before compositing, Composited after.
+	Leak       reportLeak     `json:"leak"`
+	Composited *reportLeak    `json:"leak_composited,omitempty"`
+	Curve      []reportSample `json:"curve"`
+}
+
+type reportLeak struct {
+	Mean  float64 `json:"mean_levels"`
+	Share float64 `json:"share_over_8"`
+	PSNR  *any    `json:"psnr_db"`
+}
+
+func newLeak(l metrics.Leak) reportLeak {
+	r := reportLeak{Mean: l.Mean, Share: l.Share}
+	if !math.IsInf(l.PSNR, 0) {
+		var v any = l.PSNR
+		r.PSNR = &v
+	}
+	return r
+}
+
+type reportSample struct {
+	Step      int     `json:"step"`
+	Seconds   float64 `json:"seconds"`
+	Loss      float64 `json:"loss"`
+	Agreement float64 `json:"agreement"`
+	Leak      float64 `json:"leak"`
+}
+
+// collect consumes a job, keeps its report and writes progress.
+func (r *jobReport) collect(progress io.Writer, e *engine.Engine, seq func(yield func(engine.Step, error) bool)) (engine.Step, error) {
+	i := e.Info()
+	*r = jobReport{Model: i.Manifest.ID, Fingerprint: i.Fingerprint, Device: string(i.Device), PictureTerm: i.PictureTerm}
+	var final engine.Step
+	shown := time.Time{}
+	for s, err := range seq {
+		if err != nil {
+			return s, err
+		}
+		if s.Final {
+			final = s
+			break
+		}
+		r.Curve = append(r.Curve, reportSample{s.Index, s.Elapsed.Seconds(), s.Loss, s.Agreement, s.Leak.Mean})
+		if time.Since(shown) > 250*time.Millisecond {
+			fmt.Fprintf(progress, "\rstep %d of %d, loss %.4f, mask match %.0f %%, leak %.1f, %.0f s left   ", s.Index, s.Total, s.Loss, 100*s.Agreement, s.Leak.Mean, s.Remaining.Seconds())
+			shown = time.Now()
+		}
+	}
+	fmt.Fprintln(progress)
+	r.Seconds, r.Steps, r.BestStep, r.Reason, r.Loss = final.Elapsed.Seconds(), len(r.Curve)-1, final.Best, string(final.Reason), final.Loss
+	r.CrossEntropy, r.Picture, r.Perceptual, r.Prior = final.Terms.CrossEntropy, final.Terms.Picture, final.Terms.Perceptual, final.Terms.Prior
+	r.Agreement, r.IoU, r.Leak = final.Agreement, map[string]float64{}, newLeak(final.Leak)
+	for _, s := range final.Scores {
+		r.IoU[i.Manifest.Classes[s.Class].Name] = s.IoU
+	}
+	return final, nil
+}
+
+func (r *jobReport) write(path string) error {
+	return writeWhole(path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	})
+}
+
+// searchFlags are the settings of an optimisation as flags.
+func searchFlags(command *cobra.Command, s *engine.Settings, search engine.Search) {
+	d := engine.DefaultSettings()
+	f := command.Flags()
+	f.StringVar((*string)(&s.Search), "search", string(search), "`family` of changes: shared, rows, two-stage or free")
+	f.IntSliceVar(&s.Rows, "rows", nil, "`rows` of the code that may move in rows and two-stage (default: the family's choice)")
+	f.Float64Var(&s.Rate, "rate", d.Rate, "step size of Adam, in standard deviations of the model's latents")
+	f.Float64Var(&s.PictureWeight, "picture-weight", d.PictureWeight, "`weight` of the squared difference outside the region, -1 for none")
+	f.Float64Var(&s.PerceptualWeight, "perceptual-weight", d.PerceptualWeight, "`weight` of the feature difference outside the region, -1 for none")
+	f.Float64Var(&s.Prior, "prior", d.Prior, "`weight` of the distance from natural latents, -1 for none")
+	f.Float64Var(&s.Agreement, "agreement", d.Agreement, "`share` of the region's pixels with the painted label that ends the run, -1 for never")
+	f.IntVar(&s.Flat, "flat", d.Flat, "`steps` without progress that end the run, -1 for never")
+}
+
+func newEditCommand(env *Env) *cobra.Command {
+	var from source
+	var mask, out, labels, vector, name, code, report string
+	var s engine.Settings
+	var classes, composite bool
+	command := &cobra.Command{
+		Use:   "edit",
+		Short: "Change a picture until its labels are those of a painted mask",
+		Long: `Edit starts from a latent, compares a painted mask with the labels of its picture, and optimises the latent until
+the picture's labels are the painted ones where they differ, while the rest of the picture stays.
+
+The mask is a PNG with a palette: a pixel's index is its class. Take one from "latentbrush sample -labels", paint it
+in any program that keeps indices, and give it back. The difference of the latents can be kept as an editing vector,
+which "latentbrush apply" adds to other pictures with any strength.`,
+		Example: `  latentbrush sample -seed 7 -labels mask.png
+  latentbrush edit -seed 7 -mask painted.png -o out.png -vector smile.safetensors -report report.json`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if mask == "" {
+				return usageError{errors.New("name the painted mask with -mask")}
+			}
+			if out == "" && labels == "" && vector == "" && code == "" && report == "" {
+				return usageError{errors.New("nothing to write: name a file with -o, -labels, -vector, -code or -report")}
+			}
+			ctx := command.Context()
+			e, err := openEngine(ctx, env)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			start, err := from.code(command, e)
+			if err != nil {
+				return err
+			}
+			painted, err := readMask(mask, e.Info())
+			if err != nil {
+				return fmt.Errorf("mask: %w", err)
+			}
+			before, err := e.Render(ctx, start, engine.RenderOptions{})
+			if err != nil {
+				return err
+			}
+			if before.Labels == nil {
+				return errors.New("edit: the model has no label head, so a mask means nothing to it")
+			}
+			region := edit.RegionOptions{WholeClasses: classes, Dilation: -1}
+			area, err := edit.Region(before.Labels, painted, region)
+			if err != nil {
+				return err
+			}
+			var r jobReport
+			final, err := r.collect(env.Err, e, e.Edit(ctx, engine.EditRequest{Start: start, Painted: painted, Region: region, Settings: s}))
+			if err != nil {
+				return err
+			}
+			picture := final.Picture
+			if composite {
+				if picture, err = edit.Composite(before.Picture, final.Picture, area, edit.DefaultDilation(e.Info().Width)); err != nil {
+					return err
+				}
+				leak := newLeak(metrics.LeakOutside(before.Picture, picture, area))
+				r.Composited = &leak
+			}
+			if out != "" {
+				if err := writePNG(out, picture); err != nil {
+					return fmt.Errorf("picture: %w", err)
+				}
+			}
+			if labels != "" {
+				if err := writePNG(labels, final.Labels); err != nil {
+					return fmt.Errorf("labels: %w", err)
+				}
+			}
+			if code != "" {
+				if err := writeCode(code, final.Code, e.Info(), nil); err != nil {
+					return fmt.Errorf("code: %w", err)
+				}
+			}
+			if vector != "" {
+				if name == "" {
+					name = strings.TrimSuffix(filepath.Base(vector), filepath.Ext(vector))
+				}
+				v := vectors.New(name, vectorModel(e), final.Code.Sub(start))
+				v.Before, v.After = before.Picture, final.Picture
+				v.Created = env.Now().UTC().Truncate(time.Second)
+				v.Learnt = vectors.Learnt{How: "painting", Edits: 1, Steps: r.Steps, Seed: int64(from.seed)}
+				for _, s := range final.Scores {
+					v.Classes = append(v.Classes, vectors.Class{ID: s.Class, Name: e.Info().Manifest.Classes[s.Class].Name})
+				}
+				if err := vectors.WriteFile(vector, v); err != nil {
+					return fmt.Errorf("vector: %w", err)
+				}
+			}
+			if report != "" {
+				if err := r.write(report); err != nil {
+					return fmt.Errorf("report: %w", err)
+				}
+			}
+			fmt.Fprintf(env.Out, "mask match %.1f %%, leak %.2f levels, %d steps in %.1f s (%s)\n", 100*r.Agreement, r.Leak.Mean, r.Steps, r.Seconds, r.Reason)
+			return nil
+		},
+	}
+	from.flags(command)
+	f := command.Flags()
+	f.StringVar(&mask, "mask", "", "painted mask, an indexed PNG `file`")
+	f.StringVarP(&out, "output", "o", "", "`file` for the edited picture (PNG)")
+	f.StringVar(&labels, "labels", "", "`file` for the edited picture's labels (indexed PNG)")
+	f.StringVar(&vector, "vector", "", "`file` for the change as an editing vector")
+	f.StringVar(&name, "name", "", "`name` of the vector (default: the file's)")
+	f.StringVar(&code, "code", "", "`file` for the edited latent")
+	f.StringVar(&report, "report", "", "`file` for the figures of the run (JSON)")
+	f.IntVar(&s.Steps, "steps", engine.DefaultSettings().Steps, "`number` of optimisation steps")
+	f.BoolVar(&classes, "whole-classes", false, "let every pixel of the touched classes change, not only the painted ones")
+	f.BoolVar(&composite, "composite", false, "take everything outside the region from the original picture")
+	searchFlags(command, &s, engine.DefaultSettings().Search)
+	return command
+}
