@@ -128,7 +128,7 @@ def features_net(path, device):
         return None
     import readings
     net = readings.load(path).to(device).eval()
-    return lambda x: net.pooled(x)
+    return lambda x: net.pooled(readings.inputs(x))
 
 
 def main():
@@ -232,7 +232,8 @@ def main():
         for o in (g_opt, d_opt):
             for i, group in enumerate(o.param_groups):
                 group["lr"] = args.rate * warm * (0.01 if o is g_opt and i == 0 else 1)
-        z, x, labels = (v.to(device, non_blocking=True) for v in pictures.batch(size, args.batch, rng))
+        pictures.refresh()
+        z, x, labels = pictures.batch(size, args.batch, rng, device)
         # Discriminator
         with torch.no_grad():
             fake, _ = g.synthesis(codes(z[torch.randperm(len(z), device=device)]))

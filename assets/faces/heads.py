@@ -88,6 +88,18 @@ class Head(nn.Module):
                 "upsample": self.upsample}
 
 
+def from_file(path, channels):
+    """The head of a segmentation.safetensors with one member, for a generator with these channels."""
+    tensors, facts = export.read_safetensors(path)
+    head = Head(channels, json.loads(facts["hidden"]), int(facts["classes"]), facts["upsample"])
+    for i in range(len(head.weights)):
+        head.weights[i].data, head.biases[i].data = tensors["layers.%d.weight" % i][0], tensors["layers.%d.bias" % i][0]
+        if i < len(head.hidden):
+            for k in ("weight", "bias", "running_mean", "running_var"):
+                getattr(head.norms[i], k).data.copy_(tensors["layers.%d.norm.%s" % (i, k)][0])
+    return head.eval()
+
+
 @torch.no_grad()
 def features(g, z):
     """(picture, [const] + maps) of a batch."""

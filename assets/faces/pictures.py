@@ -62,15 +62,16 @@ class Pictures:
             self.maps[key] = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
         return self.maps[key]
 
-    def images(self, size, index):
+    def images(self, size, index, device="cpu"):
         """float32 [b,3,size,size] in [-1, 1]."""
-        a = self._map("images", size, (self.n, size, size, 3))[index]
-        return torch.from_numpy(a).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        a = torch.from_numpy(self._map("images", size, (self.n, size, size, 3))[index])
+        return a.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
-    def labels(self, size, index):
+    def labels(self, size, index, device="cpu"):
         """int64 [b,size,size]."""
-        return torch.from_numpy(self._map("labels", size, (self.n, size, size))[index]).long()
+        a = torch.from_numpy(self._map("labels", size, (self.n, size, size))[index])
+        return a.to(device, non_blocking=True).long()
 
-    def batch(self, size, count, generator):
-        index = np.sort(generator.choice(self.done, count, replace=False))
-        return self.z[index], self.images(size, index), self.labels(size, index)
+    def batch(self, size, count, generator, device="cpu"):
+        index = np.sort(generator.choice(self.done, min(count, self.done), replace=False))
+        return self.z[index].to(device), self.images(size, index, device), self.labels(size, index, device)

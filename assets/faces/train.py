@@ -120,7 +120,8 @@ class Run:
         self.g.load_state_dict(s["g"])
         self.ema.load_state_dict(s["ema"])
         self.aux.load_state_dict(s["aux"])
-        self.optimiser.load_state_dict(s["optimiser"])
+        if "optimiser" in s:
+            self.optimiser.load_state_dict(s["optimiser"])
         for k in ("stage", "spent", "seen", "steps", "total"):
             setattr(self, k, s[k])
 
@@ -147,8 +148,7 @@ class Run:
     def step(self, size, count, rng, rate):
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        z, x, labels = self.pictures.batch(size, count, rng)
-        z, x, labels = z.to(self.device), x.to(self.device), labels.to(self.device)
+        z, x, labels = self.pictures.batch(size, count, rng, self.device)
         mix = self.stage > 0 and rng.random() < self.args.mixing
         ws = self.codes(z, mix)
         wanted = min(size, self.aux.top) if self.args.aux else 0

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Two small networks that look at pictures.
+
+    python3 readings.py perceptual --data DIR --heldout DIR --out perceptual.safetensors --minutes 6
+    python3 readings.py readings   --data DIR --heldout DIR --out readings.safetensors   --minutes 6
+
+Both regress the render parameters from the picture, under blur, noise and colour jitter. Of the first one only
+the features are used: as a perceptual distance like LPIPS (unit length over channels, squared difference), each compared
+layer weighted so that it contributes equally and two random faces are at distance 1. The second one, which should be
+trained on a data set of another seed than generator and perceptual network, reads attributes (smile, gaze,
+openness of eyes and mouth ...) and identity: the vector of its readings of the identity parameters.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+
+from train import ENVIRONMENT
+
+if __name__ == "__main__" and any(k not in os.environ for k in ENVIRONMENT):
+    os.environ.update({k: v for k, v in ENVIRONMENT.items() if k not in os.environ})
+    os.execv(sys.executable, [sys.executable] + sys.argv)
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import export
+from pictures import Pictures
+
+# What does not belong to a person: expression, pose, light, surroundings.
+PASSING = ("smile", "mouth_open", "brow_raise", "brow_frown", "gaze_x", "gaze_y", "eye_close", "pupil_size", "yaw", "pitch",
+           "roll", "light_", "background_", "bg_", "cloth", "collar")
+# Layers: channels of a 3x3 convolution with ReLU, or 0 for averaging 2x2 squares.
+CHAINS = {"perceptual": (256, [16, 0, 32, 0, 64, 0, 96, 0, 128, 0, 128, 0]),
+          "readings": (128, [16, 0, 32, 0, 64, 0, 96, 96, 0, 128, 0])}
+TAPS = 5
+
+
+class Network(nn.Module):
+    def __init__(self, kind, outputs):
+        super().__init__()
+        self.kind = kind
+        self.size, self.chain = CHAINS[kind]
+        self.convs = nn.ModuleList()
+        c, s = 3, self.size
+        for k in self.chain:
+            if k:
+                conv = nn.Conv2d(c, k, 3, padding=1)
+                nn.init.kaiming_normal_(conv.weight)
+                nn.init.zeros_(conv.bias)
+                self.convs.append(conv)
+                c = k
+            else:
+                s //= 2
+        self.fc = nn.Linear(c * s * s, outputs)
+        nn.init.normal_(self.fc.weight, 0, 0.1 / math.sqrt(c * s * s))
+        nn.init.zeros_(self.fc.bias)
+        self.taps = None
+
+    def maps(self, x):
+        """Outputs of every convolution, and the last map."""
+        out, i = [], 0
+        for k in self.chain:
+            if k:
+                x = F.relu(self.convs[i](x))
+                out.append(x)
+                i += 1
+            else:
+                x = F.avg_pool2d(x, 2)
+        return out, x
+
+    def forward(self, x):
+        return self.fc(self.maps(x)[1].float().flatten(1))
+
+    def pooled(self, x):
+        """[n, d]: mean and standard deviation of the compared layers, for distances between sets of pictures."""
+        maps = self.maps(x)[0][-3:]
+        return torch.cat([f(m) for m in maps for f in (lambda m: m.mean((2, 3)), lambda m: m.std((2, 3)))], 1)
+
+    def compared(self, x):
+        out = []
+        for m in self.maps(x)[0][:TAPS]:
+            m = m.float()
+            out.append(m * torch.rsqrt(m.square().sum(1, keepdim=True) + 1e-10))
+        return out
+
+    def distances(self, a, b):
+        """[layers, n]: the unweighted distance of every compared layer."""
+        return torch.stack([(p - q).square().sum(1).mean((1, 2)) for p, q in zip(self.compared(a), self.compared(b))])
+
+    def metadata(self):
+        layers, i = [], 0
+        for k in self.chain:
+            if k:
+                layers.append({"conv": "conv%d" % i})
+                if self.kind == "perceptual":
+                    if i >= TAPS:
+                        break
+                    layers[-1]["tap"] = "lin%d" % i
+                i += 1
+            else:
+                layers.append({"pool": 2})
+        while "pool" in layers[-1] and self.kind == "perceptual":
+            layers.pop()
+        return {"format": "latentbrush-" + self.kind, "version": "1", "shift": "[0,0,0]", "scale": "[0.5,0.5,0.5]",
+                "layers": json.dumps(layers)}
+
+    def tensors(self):
+        out = {}
+        for i, conv in enumerate(self.convs):
+            out["conv%d.weight" % i], out["conv%d.bias" % i] = conv.weight, conv.bias
+        out["fc.weight"], out["fc.bias"] = self.fc.weight, self.fc.bias
+        return out
+
+
+def load(path):
+    """A network from its file."""
+    tensors, metadata = export.read_safetensors(path)
+    net = Network(metadata["format"].split("-", 1)[1], tensors["fc.bias"].shape[0])
+    for i, conv in enumerate(net.convs):
+        conv.weight.data, conv.bias.data = tensors["conv%d.weight" % i], tensors["conv%d.bias" % i]
+    net.fc.weight.data, net.fc.bias.data = tensors["fc.weight"], tensors["fc.bias"]
+    return net
+
+
+def inputs(x):
+    """Pictures in [-1, 1] as the chain sees them (scale 0.5)."""
+    return x * 2
+
+
+def jitter(x, rng):
+    """Blur, noise, brightness and contrast, each on some of the batches."""
+    if rng.random() < 0.4:
+        k = int(rng.choice([2, 4]))
+        small = F.avg_pool2d(x, k)
+        soft = F.interpolate(small, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        x = x + (soft - x) * float(rng.random())
+    if rng.random() < 0.4:
+        x = x + torch.randn_like(x) * (0.12 * float(rng.random()))
+    if rng.random() < 0.3:
+        x = x * (1 + 0.2 * float(rng.random() - 0.5)) + 0.1 * float(rng.random() - 0.5)
+    return x
+
+
+def uniform(z):
+    """Normal parameter coordinates -> uniform with variance 1 (the render parameters are linear in it)."""
+    return torch.erf(z / math.sqrt(2)) * math.sqrt(3)
+
+
+@torch.no_grad()
+def explained(net, pictures, count=256):
+    """Share of each parameter's variance that the reading explains (R squared) on held-out pictures."""
+    net.eval()
+    got, want = [], []
+    for a in range(0, min(count, pictures.done), 16):
+        index = list(range(a, min(a + 16, pictures.done)))
+        device = net.fc.weight.device
+        got.append(net(inputs(pictures.images(net.size, index).to(device))).cpu())
+        want.append(uniform(pictures.z[index][:, :len(pictures.parameters)]))
+    net.train()
+    got, want = torch.cat(got), torch.cat(want)
+    return (1 - (got - want).square().mean(0) / want.var(0, unbiased=False)).tolist()
+
+
+def train(kind, pictures, heldout, minutes, batch=16, lr=1.5e-3, device="cpu", seed=0):
+    torch.manual_seed(seed)
+    net = Network(kind, len(pictures.parameters)).to(device)
+    optimiser = torch.optim.Adam(net.parameters(), lr=lr, betas=(0.9, 0.99))
+    rng = np.random.default_rng(seed)
+    began, steps, recent, spoken = time.time(), 0, [], 0
+    while time.time() - began < minutes * 60:
+        f = (time.time() - began) / (minutes * 60)
+        for group in optimiser.param_groups:
+            group["lr"] = lr * min(1, (steps + 1) / 50) * min(1, 1.6 * (1 - f)) + 1e-6
+        z, x, _ = pictures.batch(net.size, batch, rng)
+        x = inputs(jitter(x.to(device), rng))
+        if device == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cuda" if device.startswith("cuda") else "cpu", dtype=torch.bfloat16):
+            loss = F.mse_loss(net(x).float(), uniform(z[:, :len(pictures.parameters)]).to(device))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        steps += 1
+        recent.append(loss.item())
+        if time.time() - spoken > 30:
+            spoken = time.time()
+            print("step %d  unexplained %.3f  %.0f s" % (steps, np.mean(recent[-100:]), time.time() - began), flush=True)
+    return net, steps
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("kind", choices=sorted(CHAINS))
+    p.add_argument("--data", required=True)
+    p.add_argument("--heldout", required=True)
+    p.add_argument("--out", required=True)
+    p.add_argument("--minutes", type=float, default=6)
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--device", default="cpu")
+    args = p.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)
+    pictures, heldout = Pictures(args.data), Pictures(args.heldout)
+    net, steps = train(args.kind, pictures, heldout, args.minutes, device=args.device)
+    r2 = explained(net, heldout)
+    net = net.cpu().eval()
+    names = pictures.parameters
+    print("%s: %d steps of 16, mean R2 %.3f" % (args.kind, steps, np.mean(r2)))
+    print("  ".join("%s %.2f" % (n, v) for n, v in zip(names, r2)))
+    facts, tensors = net.metadata(), net.tensors()
+    facts["r2"] = "%.4f" % np.mean(r2)
+    if args.kind == "perceptual":
+        facts["name"] = "faces-regressor"
+        with torch.no_grad():
+            x = inputs(heldout.images(net.size, list(range(32))))
+            mean = net.distances(x[:16], x[16:]).mean(1)
+        print("distance of random faces by layer, before weighting:", [round(float(v), 4) for v in mean])
+        for i, v in enumerate(mean):
+            tensors["lin%d.weight" % i] = torch.full((net.convs[i].out_channels,), 1 / (TAPS * float(v)))
+    else:
+        facts["name"] = "faces-readings"
+        facts["size"] = str(net.size)
+        facts["outputs"] = json.dumps([{"name": n, "identity": not n.startswith(PASSING), "r2": round(v, 3)}
+                                       for n, v in zip(names, r2)])
+    export.write_safetensors(args.out, {k: v.float() for k, v in tensors.items()}, facts)
+
+
+if __name__ == "__main__":
+    main()
