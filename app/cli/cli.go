@@ -45,6 +45,8 @@ func System() *Env {
 var commands = []func(*Env) *cobra.Command{
 	newDoctorCommand,
 	newSampleCommand,
+	newImportCommand,
+	newExportCommand,
 	newBenchCommand,
 	newDatasetCommand,
 	newEditCommand,
