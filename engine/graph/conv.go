@@ -95,6 +95,10 @@ func checkBias(in []*Value, channels int) error {
 
 func (o convOp) write(w *writer, v *Value) {
 	k := v.in[1].shape
+	if w.uncropped[v.in[0]] {
+		o.Pad.Bottom--
+		o.Pad.Right--
+	}
 	w.simple("Conv", v, attrInts("kernel_shape", k[2], k[3]), attrInts("strides", o.Stride, o.Stride),
 		attrInts("pads", o.Pad.Top, o.Pad.Left, o.Pad.Bottom, o.Pad.Right), attrInt("group", o.Groups))
 }
@@ -261,7 +265,15 @@ func (o convTransposeOp) writePhases(w *writer, v *Value) {
 	}
 	both, whole := w.temp(v), w.temp(v)
 	w.node("Concat", rows, both, attrInt("axis", 1))
-	if o.Pad.Top == 0 && o.Pad.Left == 0 && v.shape[2] == 2*h && v.shape[3] == 2*l {
+	exact := o.Pad == Sides{} && v.shape[2] == 2*h && v.shape[3] == 2*l
+	// An odd kernel leaves a row and a column of zeros too many. A convolution that pads with zeros takes them as they are.
+	spare := o.Pad == Sides{} && v.shape[2] == 2*h-1 && v.shape[3] == 2*l-1 && len(v.in) == 2
+	if users := w.users[v]; spare && len(users) == 1 && users[0] != nil && users[0].in[0] == v {
+		if c, ok := users[0].op.(convOp); ok && c.Pad.Bottom > 0 && c.Pad.Right > 0 {
+			w.uncropped[v], exact = true, true
+		}
+	}
+	if exact {
 		whole = w.ref(v)
 	}
 	w.node("Reshape", []string{both, w.int64s([]int{n, outs, 2 * h, 2 * l})}, whole)

@@ -34,7 +34,10 @@ func (g *Graph) Model(outputs ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{names: map[*Value]string{}, ints: map[string]string{}, written: map[*Value]bool{}}
+	w := &writer{
+		names: map[*Value]string{}, ints: map[string]string{}, written: map[*Value]bool{},
+		users: map[*Value][]*Value{}, uncropped: map[*Value]bool{},
+	}
 	var outInfo []byte
 	for _, o := range chosen {
 		outInfo = appendMessage(outInfo, 12, valueInfo(o.name, o.value.shape))
@@ -45,6 +48,14 @@ func (g *Graph) Model(outputs ...string) ([]byte, error) {
 		w.names[v] = o.name
 	}
 	live := g.live(chosen)
+	for _, v := range live {
+		for _, in := range v.in {
+			w.users[in] = append(w.users[in], v)
+		}
+	}
+	for _, o := range chosen {
+		w.users[o.value] = append(w.users[o.value], nil)
+	}
 	var inInfo []byte
 	for _, v := range live {
 		switch v.op.(type) {
@@ -164,8 +175,10 @@ type writer struct {
 	initialisers []byte   // integer tensors
 	constants    []*Value // those that a node reads
 	written      map[*Value]bool
-	names        map[*Value]string // values that an output renames
-	ints         map[string]string // integer tensors by content
+	users        map[*Value][]*Value // values that read a value, nil for an output
+	uncropped    map[*Value]bool     // values written with a last row and column of zeros too many
+	names        map[*Value]string   // values that an output renames
+	ints         map[string]string   // integer tensors by content
 	count        int
 }
 

@@ -517,6 +517,7 @@ func opCases() []struct {
 		{"ConvTranspose/constant weight", -1, 1, shapes{{1, 2, 3, 3}}, frozen(convTranspose(window{2, 1, 1, 1, 1, 1, 1, 1}), weight(6, 2, 3, 3, 3))},
 
 		{"ConvTranspose/phases", -1, 1, shapes{{1, 2, 16, 16}}, frozen(convTranspose(window{2, 0, 0, 0, 0, 1, 0, 0}), weight(7, 2, 3, 3, 3), weight(8, 3))},
+		{"ConvTranspose/phases, then padding", -1, 1, shapes{{1, 2, 17, 16}}, upConv(weight(11, 2, 3, 3, 3), weight(12, 3, 1, 4, 4))},
 		{"ConvTranspose/phases, even kernel", -1, 1, shapes{{2, 1, 16, 16}}, frozen(convTranspose(window{2, 0, 0, 0, 0, 1, 0, 0}), weight(9, 1, 2, 4, 2))},
 		{"ConvTranspose/phases, padding", -1, 1, shapes{{1, 1, 18, 17}}, frozen(convTranspose(window{2, 2, 1, 1, 0, 1, 0, 0}), weight(10, 1, 2, 5, 4))},
 
@@ -562,6 +563,21 @@ func opCases() []struct {
 				return refMap(refPool(in[0], 2), func(x float64) float64 { return x * x })
 			},
 		}},
+	}
+}
+
+// upConv is a transposed convolution and a depthwise filter, as in StyleGAN2.
+func upConv(w, fir tensor) function {
+	groups := fir.shape[0]
+	return function{
+		func(g *graph.Graph, in values) *graph.Value {
+			y := g.ConvTranspose(in[0], g.Const("w", w.floats(), w.shape...), nil, graph.ConvTransposeOptions{Stride: 2})
+			return g.Conv(y, g.Const("fir", fir.floats(), fir.shape...), nil, graph.ConvOptions{Pad: graph.AllSides(1), Groups: groups})
+		},
+		func(in tensors) tensor {
+			y := refConvTranspose(in[0], w, window{2, 0, 0, 0, 0, 1, 0, 0})
+			return refConv(y, fir, window{1, 1, 1, 1, 1, groups, 0, 0})
+		},
 	}
 }
 

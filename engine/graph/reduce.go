@@ -89,6 +89,9 @@ func keptShape(shape, axes []int, keep bool) []int {
 	return out
 }
 
+// maxOnes is the longest axis that is summed by a product with ones.
+const maxOnes = 1024
+
 type reduceOp struct {
 	Kind string
 	Axes []int
@@ -105,6 +108,16 @@ func (o reduceOp) write(w *writer, v *Value) {
 	keep := 0
 	if o.Keep {
 		keep = 1
+	}
+	x := v.in[0]
+	if a := o.Axes[0]; o.Kind == "ReduceSum" && len(o.Axes) == 1 && a < len(x.shape)-1 && x.shape[a] <= maxOnes {
+		// A product with a row of ones: the runtime sums over an axis that is not the last one several times slower.
+		n := x.shape[a]
+		flat, sum := w.temp(v), w.temp(v)
+		w.node("Reshape", []string{w.ref(x), w.int64s([]int{size(x.shape[:a]), n, size(x.shape[a+1:])})}, flat)
+		w.node("MatMul", []string{w.floats([]int{1, n}, slices.Repeat([]float32{1}, n)...), flat}, sum)
+		w.node("Reshape", []string{sum, w.int64s(v.shape)}, w.ref(v))
+		return
 	}
 	if o.Kind == "ReduceSum" {
 		w.node(o.Kind, []string{w.ref(v.in[0]), w.int64s(o.Axes)}, w.ref(v), attrInt("keepdims", keep))
