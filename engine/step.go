@@ -61,9 +61,10 @@ func (e *Engine) buildStepper() (*stepper, error) {
 	var compared []*graph.Value
 	var perceptual *graph.Value
 	if e.features != nil {
-		// LPIPS as EditGAN uses it: the region is blanked in both pictures.
+		// LPIPS as EditGAN uses it: the region is black in both pictures.
 		mask := g.Input("mask", 1, 1, h, w)
-		compared = e.features.Features(g, g.Mul(syn.Image, mask))
+		blanked := g.AddScalar(g.Mul(g.AddScalar(syn.Image, 1), mask), -1)
+		compared = e.features.Features(g, blanked)
 		var targets []*graph.Value
 		for i, f := range compared {
 			targets = append(targets, g.Input(fmt.Sprintf("feature_target%d", i), f.Shape()...))
