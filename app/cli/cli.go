@@ -51,6 +51,7 @@ var commands = []func(*Env) *cobra.Command{
 	newDatasetCommand,
 	newEditCommand,
 	newApplyCommand,
+	newEvaluateCommand,
 	newVectorsCommand,
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -74,10 +75,15 @@ func (s *source) code(command *cobra.Command, e *engine.Engine) (latent.Code, er
 	return e.Sample(s.seed, s.truncation), nil
 }
 
+// splitPath gives the folder of a file as a file system, and its name in it.
+func splitPath(path string) (fs.FS, string) {
+	return os.DirFS(filepath.Dir(path)), filepath.Base(path)
+}
+
 // readCode reads a latent file as [writeCode] writes it and refuses one of another
 // model.
 func readCode(path string, i engine.Info) (latent.Code, error) {
-	f, err := safetensors.Open(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	f, err := safetensors.Open(splitPath(path))
 	if err != nil {
 		return latent.Code{}, err
 	}

@@ -1,0 +1,379 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	compose "image/draw"
+	"io"
+	"io/fs"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"latentbrush/assets/portrait"
+	"latentbrush/engine"
+	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
+	"latentbrush/engine/metrics"
+	"latentbrush/engine/model"
+	"latentbrush/engine/ort"
+)
+
+// knownEdit is an edit whose true result is known: the generator at changed render
+// parameters.
+type knownEdit struct {
+	Name    string
+	Change  map[portrait.Index]float32 // of the normal coordinates
+	Classes []uint8                    // repainted
+}
+
+var knownEdits = []knownEdit{
+	{"open mouth", map[portrait.Index]float32{portrait.MouthOpen: 1.6}, []uint8{portrait.UpperLip, portrait.LowerLip, portrait.MouthIn, portrait.Teeth}},
+	{"smile", map[portrait.Index]float32{portrait.Smile: 1.6}, []uint8{portrait.UpperLip, portrait.LowerLip, portrait.MouthIn, portrait.Teeth}},
+	{"raise brows", map[portrait.Index]float32{portrait.BrowRaise: 1.8}, []uint8{portrait.BrowL, portrait.BrowR}},
+	{"larger eyes", map[portrait.Index]float32{portrait.EyeSize: 1.5, portrait.EyeRound: 1}, []uint8{portrait.EyeL, portrait.EyeR, portrait.IrisL, portrait.IrisR, portrait.PupilL, portrait.PupilR}},
+	{"gaze", map[portrait.Index]float32{portrait.GazeX: 1.6}, []uint8{portrait.EyeL, portrait.EyeR, portrait.IrisL, portrait.IrisR, portrait.PupilL, portrait.PupilR}},
+	{"longer hair", map[portrait.Index]float32{portrait.HairLength: 1.2}, []uint8{portrait.Hair}},
+	{"wider nose", map[portrait.Index]float32{portrait.NoseWidth: 1.8}, []uint8{portrait.Nose}},
+	{"thicker brows", map[portrait.Index]float32{portrait.BrowThick: 1.8}, []uint8{portrait.BrowL, portrait.BrowR}},
+}
+
+// The set: twelve faces, two edits each, seeds that no training run draws.
+const (
+	editFaces     = 12
+	editsPerFace  = 2
+	transferFaces = 3
+	editSeed      = 1 << 40
+)
+
+// editScore is one edit of the set, judged by its picture and by a head.
+type editScore struct {
+	Edit string `json:"edit"`
+	Face int    `json:"face"`
+	// PSNR in the region against the generator at the true parameters, before and after.
+	Before float64 `json:"inside_before_db"`
+	After  float64 `json:"inside_after_db"`
+	// IoU and boundary F1 (one pixel) of the edited classes, in the region.
+	IoU float64 `json:"target_iou"`
+	F1  float64 `json:"boundary_f1"`
+	// Leak outside the region in 8-bit levels.
+	Leak float64 `json:"leak"`
+	// Transfer is the gain in PSNR inside and the PSNR outside when the change is added to
+	// other faces.
+	TransferGain    float64 `json:"transfer_gain_db"`
+	TransferOutside float64 `json:"transfer_outside_db"`
+	Seconds         float64 `json:"seconds"`
+	Steps           int     `json:"steps"`
+
+	before, after, truth *image.RGBA
+	painted, labels      *image.Paletted
+	transfers            []*image.RGBA
+}
+
+// editSet draws the fixed set on an engine. The judge gives the labels that scores are
+// computed from; it may be the engine itself.
+type editSet struct {
+	e, judge *engine.Engine
+}
+
+// face draws the i-th usable face: no glasses, no beard, eyes open, so that nothing
+// covers what is edited.
+func (s editSet) face(i int) []float32 {
+	for k := uint64(0); ; k++ {
+		z := latent.Z(editSeed+uint64(i)*1000+k, s.e.Info().Manifest.ZDim)
+		scale := normal(z)
+		at := func(p portrait.Index) float64 { return float64(z[p]) * scale }
+		if at(portrait.GlassesOn) < -0.3 && at(portrait.BeardFull) < -0.3 && at(portrait.Moustache) < -0.3 && at(portrait.EyeClose) < 0.3 && at(portrait.Fringe) < 0.3 &&
+			math.Abs(at(portrait.Smile)) < 0.7 && at(portrait.MouthOpen) < 0.3 && math.Abs(at(portrait.GazeX)) < 0.7 && math.Abs(at(portrait.HairLength)) < 0.8 {
+			return z
+		}
+	}
+}
+
+func normal(z []float32) float64 {
+	sum := 0.0
+	for _, v := range z {
+		sum += float64(v) * float64(v)
+	}
+	return 1 / math.Sqrt(sum/float64(len(z))+1e-8)
+}
+
+// changed is z with the edit's coordinates moved, in units of the normalised z.
+func changed(z []float32, k knownEdit) []float32 {
+	out := slices.Clone(z)
+	scale := float32(normal(z))
+	for p, d := range k.Change {
+		out[p] += d / scale
+	}
+	return out
+}
+
+func (s editSet) frame(ctx context.Context, z []float32) (engine.Frame, error) {
+	code, err := s.e.Map(z)
+	if err != nil {
+		return engine.Frame{}, err
+	}
+	return s.e.Render(ctx, code, engine.RenderOptions{})
+}
+
+// repaint is base with the classes' old and new pixels taken from truth.
+func repaint(base, truth *image.Paletted, classes []uint8) *image.Paletted {
+	out := image.NewPaletted(base.Rect, base.Palette)
+	copy(out.Pix, base.Pix)
+	for i, c := range truth.Pix {
+		if slices.Contains(classes, c) || slices.Contains(classes, base.Pix[i]) {
+			out.Pix[i] = c
+		}
+	}
+	return out
+}
+
+func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine.Settings) (editScore, error) {
+	score := editScore{Edit: k.Name, Face: face}
+	z := s.face(face)
+	base, err := s.frame(ctx, z)
+	if err != nil {
+		return score, err
+	}
+	truth, err := s.frame(ctx, changed(z, k))
+	if err != nil {
+		return score, err
+	}
+	painted := repaint(base.Labels, truth.Labels, k.Classes)
+	options := edit.RegionOptions{Dilation: -1}
+	region, err := edit.Region(base.Labels, painted, options)
+	if err != nil {
+		return score, err
+	}
+	var final engine.Step
+	begun := time.Now()
+	for step, err := range s.e.Edit(ctx, engine.EditRequest{Start: base.Code, Painted: painted, Region: options, Settings: settings}) {
+		if err != nil {
+			return score, err
+		}
+		if !step.Final {
+			score.Steps = step.Index
+		}
+		final = step
+	}
+	score.Seconds = time.Since(begun).Seconds()
+	judged, err := s.judge.Render(ctx, final.Code, engine.RenderOptions{})
+	if err != nil {
+		return score, err
+	}
+	score.Before, score.After = metrics.PSNR(base.Picture, truth.Picture, region), metrics.PSNR(final.Picture, truth.Picture, region)
+	score.Leak = metrics.LeakOutside(base.Picture, final.Picture, region).Mean
+	overlaps := metrics.Overlaps(judged.Labels, painted, region, len(s.e.Info().Manifest.Classes))
+	n := 0
+	for _, c := range k.Classes {
+		f1 := metrics.BoundaryF1(judged.Labels, painted, region, c, 1)
+		if overlaps[c].Union == 0 || math.IsNaN(f1) {
+			continue
+		}
+		score.IoU += overlaps[c].IoU()
+		score.F1 += f1
+		n++
+	}
+	score.IoU /= float64(max(1, n))
+	score.F1 /= float64(max(1, n))
+	delta := final.Code.Sub(base.Code)
+	for t := range transferFaces {
+		oz := s.face(editFaces + 3*face + t)
+		other, err := s.frame(ctx, oz)
+		if err != nil {
+			return score, err
+		}
+		want, err := s.frame(ctx, changed(oz, k))
+		if err != nil {
+			return score, err
+		}
+		got, err := s.e.Render(ctx, other.Code.Add(delta), engine.RenderOptions{})
+		if err != nil {
+			return score, err
+		}
+		r, err := edit.Region(other.Labels, repaint(other.Labels, want.Labels, k.Classes), options)
+		if errors.Is(err, edit.ErrEmptyRegion) {
+			continue
+		} else if err != nil {
+			return score, err
+		}
+		score.TransferGain += (metrics.PSNR(got.Picture, want.Picture, r) - metrics.PSNR(other.Picture, want.Picture, r)) / transferFaces
+		score.TransferOutside += metrics.LeakOutside(other.Picture, got.Picture, r).PSNR / transferFaces
+		score.transfers = append(score.transfers, other.Picture, got.Picture)
+	}
+	score.before, score.after, score.truth, score.painted, score.labels = base.Picture, final.Picture, truth.Picture, painted, final.Labels
+	return score, nil
+}
+
+// editSummary is the mean of the scores.
+func editSummary(scores []editScore) editScore {
+	m := editScore{Edit: "mean"}
+	for _, s := range scores {
+		n := float64(len(scores))
+		m.Before += s.Before / n
+		m.After += s.After / n
+		m.IoU += s.IoU / n
+		m.F1 += s.F1 / n
+		m.Leak += s.Leak / n
+		m.TransferGain += s.TransferGain / n
+		m.TransferOutside += s.TransferOutside / n
+		m.Seconds += s.Seconds / n
+		m.Steps += s.Steps
+	}
+	m.Steps /= max(1, len(scores))
+	return m
+}
+
+// editSheet shows each edit in a row: before, painted labels, after, its labels, the
+// truth, then other faces before and after.
+func editSheet(scores []editScore) *image.RGBA {
+	if len(scores) == 0 {
+		return image.NewRGBA(image.Rect(0, 0, 1, 1))
+	}
+	size := scores[0].before.Rect.Size()
+	columns := 5 + 2*transferFaces
+	sheet := image.NewRGBA(image.Rect(0, 0, columns*size.X, len(scores)*size.Y))
+	for y, s := range scores {
+		cells := []image.Image{s.before, s.painted, s.after, s.labels, s.truth}
+		for _, t := range s.transfers {
+			cells = append(cells, t)
+		}
+		for x, c := range cells {
+			compose.Draw(sheet, image.Rectangle{Max: size}.Add(image.Pt(x*size.X, y*size.Y)), c, image.Point{}, compose.Src)
+		}
+	}
+	return sheet
+}
+
+// withHead is a bundle with another label head.
+type withHead struct {
+	fs.FS
+	name string
+	head fs.FS
+	file string
+}
+
+func (w withHead) Open(name string) (fs.File, error) {
+	if name == w.name {
+		return w.head.Open(w.file)
+	}
+	return w.FS.Open(name)
+}
+
+func newEvaluateCommand(env *Env) *cobra.Command {
+	var report, sheet, judge string
+	var limit int
+	var s engine.Settings
+	command := &cobra.Command{
+		Use:   "evaluate",
+		Short: "Measure mask edits on a fixed set whose true results are known",
+		Long: fmt.Sprintf(`Evaluate makes %d mask edits on %d faces of the default model and measures what came of them.
+
+The default model was trained on rendered portraits, so a picture with changed render parameters is the true result of
+an edit. Each edit repaints the labels of the changed parts, optimises, and is judged by the picture: PSNR in the
+region against the true result before and after, IoU and boundary F1 of the edited classes, leak outside the region in
+8-bit levels, and what the change does to %d other faces. A head that is not used in the loop can judge the labels.`, editFaces*editsPerFace, editFaces, transferFaces),
+		Example: "  latentbrush evaluate -sheet edits.png\n  latentbrush evaluate -search shared -report shared.json",
+		Args:    noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			ctx := command.Context()
+			e, err := openEngine(ctx, env)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			if len(e.Info().Manifest.Classes) != len(portrait.Classes) || e.Info().Manifest.ZDim < portrait.Count {
+				return fmt.Errorf("evaluate: model %q does not draw rendered portraits, whose true edits are known", e.Info().Manifest.ID)
+			}
+			set := editSet{e: e, judge: e}
+			if judge != "" {
+				if set.judge, err = openJudge(ctx, env, e, judge); err != nil {
+					return fmt.Errorf("evaluate: judge: %w", err)
+				}
+				defer set.judge.Close()
+			}
+			var scores []editScore
+			for i := range min(limit, editFaces*editsPerFace) {
+				face := i / editsPerFace
+				k := knownEdits[(face*editsPerFace+i%editsPerFace)%len(knownEdits)]
+				score, err := set.run(ctx, face, k, s)
+				if errors.Is(err, edit.ErrEmptyRegion) {
+					fmt.Fprintf(env.Err, "%s on face %d changes no label and is left out\n", k.Name, face)
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(env.Err, "%-14s face %2d: inside %.1f → %.1f dB, IoU %.2f, leak %.2f, transfer %+.1f dB, %d steps, %.1f s\n",
+					score.Edit, face, score.Before, score.After, score.IoU, score.Leak, score.TransferGain, score.Steps, score.Seconds)
+				scores = append(scores, score)
+			}
+			if report != "" {
+				if err := writeWhole(report, func(w io.Writer) error {
+					enc := json.NewEncoder(w)
+					enc.SetIndent("", "  ")
+					return enc.Encode(append(scores, editSummary(scores)))
+				}); err != nil {
+					return fmt.Errorf("report: %w", err)
+				}
+			}
+			if sheet != "" {
+				if err := writePNG(sheet, editSheet(scores)); err != nil {
+					return fmt.Errorf("sheet: %w", err)
+				}
+			}
+			return printScores(env.Out, scores)
+		},
+	}
+	f := command.Flags()
+	f.StringVar(&report, "report", "", "`file` for the scores (JSON)")
+	f.StringVar(&sheet, "sheet", "", "`file` for a sheet of all edits (PNG)")
+	f.StringVar(&judge, "judge", "", "`file` of a label head that is not used in the loop")
+	f.IntVar(&limit, "edits", editFaces*editsPerFace, "`number` of edits of the set to make")
+	f.IntVar(&s.Steps, "steps", engine.DefaultSettings().Steps, "`number` of optimisation steps")
+	searchFlags(command, &s, engine.DefaultSettings().Search)
+	return command
+}
+
+func openJudge(ctx context.Context, env *Env, e *engine.Engine, file string) (*engine.Engine, error) {
+	dir, name := splitPath(file)
+	m, err := model.Open(withHead{FS: e.Model().FS(), name: "segmentation.safetensors", head: dir, file: name})
+	if err != nil {
+		return nil, err
+	}
+	device, err := ort.ParseDevice(env.Device)
+	if err != nil {
+		return nil, err
+	}
+	return engine.OpenModel(ctx, m, engine.Options{Device: device, Threads: env.Threads})
+}
+
+func printScores(w io.Writer, scores []editScore) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "edit\tinside before\tinside after\ttarget IoU\tboundary F1\tleak\ttransfer gain\ttransfer outside\tsteps\tseconds")
+	groups := map[string][]editScore{}
+	var names []string
+	for _, s := range scores {
+		if groups[s.Edit] == nil {
+			names = append(names, s.Edit)
+		}
+		groups[s.Edit] = append(groups[s.Edit], s)
+	}
+	row := func(s editScore) {
+		fmt.Fprintf(t, "%s\t%.1f dB\t%.1f dB\t%.3f\t%.3f\t%.2f\t%+.1f dB\t%.1f dB\t%d\t%.1f\n", strings.TrimSpace(s.Edit), s.Before, s.After, s.IoU, s.F1, s.Leak, s.TransferGain, s.TransferOutside, s.Steps, s.Seconds)
+	}
+	for _, n := range names {
+		m := editSummary(groups[n])
+		m.Edit = n
+		row(m)
+	}
+	row(editSummary(scores))
+	return t.Flush()
+}
