@@ -364,6 +364,7 @@ func TestRunStagesContinue(t *testing.T) {
 
 func TestRunCancelsAndRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	ev := &bowl{target: target()}
 	o := edit.Options{Stages: []edit.Stage{{edit.Free(2, 3), 100, 0.05}}}
 	var got error
