@@ -285,7 +285,8 @@ func rgbOf(m *image.RGBA) []byte {
 }
 
 // Import reads a vector from a file of any supported kind: a vector file, a
-// safetensors file with a tensor "delta", or a NumPy array (.npy). What the file does not say of itself is taken from the file's name and from model, and
+// safetensors file with a tensor "delta", a NumPy array (.npy), or the pickled "current
+// vector" of EditGAN. What the file does not say of itself is taken from the file's name and from model, and
 // a vector that does not fit model is refused; a zero model accepts any.
 func Import(path string, model Model) (*Vector, error) {
 	info, err := os.Stat(path)
@@ -325,10 +326,20 @@ func importBytes(name string, raw []byte, model Model) (*Vector, error) {
 			return nil, err
 		}
 		return imported(delta, "npy"), nil
+	case len(raw) > 1 && raw[0] == 0x80 && raw[1] <= 5: // the opcode PROTO
+		delta, classes, err := ReadEditGANPickle(raw)
+		if err != nil {
+			return nil, err
+		}
+		v := imported(delta, "EditGAN pickle")
+		for _, id := range classes {
+			v.Classes = append(v.Classes, Class{ID: id})
+		}
+		return v, nil
 	}
 	f, err := safetensors.NewFile(name, bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
-		return nil, fmt.Errorf("vectors: %w: neither a vector nor a NumPy array: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("vectors: %w: neither a vector, a NumPy array nor EditGAN's pickle: %w", ErrDamaged, err)
 	}
 	if f.Metadata()["format"] != "" {
 		return readVector(f)
