@@ -367,17 +367,17 @@ func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
 		case m&Keep != 0:
 			// Falling lines: this stays.
 			switch (x0 + i - y) & (hatch - 1) {
-			case 0, 1:
-				shade(p, 20, 40, 90)
-			case 2:
+			case 0:
+				shade(p, 20, 40, 110)
+			case 1:
 				shade(p, 235, 240, 255)
 			}
 		case m.InRegion():
 			// Rising lines: this may change.
 			switch (x0 + i + y) & (hatch - 1) {
-			case 0, 1:
+			case 0:
 				shade(p, 255, 255, 255)
-			case 2:
+			case 1:
 				shade(p, 0, 0, 0)
 			}
 		}
@@ -396,9 +396,9 @@ func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
 	}
 }
 
-// shade mixes five parts of a colour with three of the pixel.
+// shade mixes the pixel and a colour in equal parts.
 func shade(p []uint8, r, g, b uint8) {
-	p[0] = uint8((3*uint32(p[0]) + 5*uint32(r)) >> 3)
-	p[1] = uint8((3*uint32(p[1]) + 5*uint32(g)) >> 3)
-	p[2] = uint8((3*uint32(p[2]) + 5*uint32(b)) >> 3)
+	p[0] = uint8((uint32(p[0]) + uint32(r)) >> 1)
+	p[1] = uint8((uint32(p[1]) + uint32(g)) >> 1)
+	p[2] = uint8((uint32(p[2]) + uint32(b)) >> 1)
 }
