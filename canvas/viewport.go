@@ -25,6 +25,14 @@ type Viewport struct {
 	mirror bool
 	fit    bool
 	subs   []*viewSub
+	grip   grip
+}
+
+// grip is the place of the shown picture that zooming holds under a place of
+// the pane, valid while centre and zoom are those it left.
+type grip struct {
+	at, place, centre Point
+	zoom              float64
 }
 
 type viewSub struct{ fn func() }
@@ -73,6 +81,7 @@ func (v *Viewport) SetMirror(on bool) {
 		return
 	}
 	v.mirror = on
+	v.grip = grip{}
 	v.centre.X = float64(v.size.X) - v.centre.X
 	v.changed()
 }
@@ -133,13 +142,16 @@ func (v *Viewport) ZoomTo(zoom float64, at, pane Point) {
 	if zoom == v.zoom {
 		return
 	}
-	// The place relative to the middle, in picture pixels, shrinks by the
-	// ratio of the zooms.
-	dx, dy := at.X-pane.X/2, at.Y-pane.Y/2
-	v.centre.X += dx/v.zoom - dx/zoom
-	v.centre.Y += dy/v.zoom - dy/zoom
+	// What is seen lies up to half a screen pixel beside the exact place.
+	// Several steps about one place keep what was seen at the first, or
+	// the difference would grow with the zoom.
+	if v.grip.at != at || v.grip.centre != v.centre || v.grip.zoom != v.zoom {
+		v.grip.at, v.grip.place = at, v.ToShown(at, pane)
+	}
 	v.zoom = zoom
+	v.centre = Point{v.grip.place.X - (at.X-pane.X/2)/zoom, v.grip.place.Y - (at.Y-pane.Y/2)/zoom}
 	v.hold(pane, 1)
+	v.grip.centre, v.grip.zoom = v.centre, v.zoom
 	v.changed()
 }
 
