@@ -523,6 +523,7 @@ func (d *Document) Accept(run *Run, step int, labels *image.Paletted, asEdit boo
 		s.Start = s.Start.Add(delta)
 	}
 	s.Choices = append(s.Choices, choice)
+	s.trimChoices(d.history.maxBytes / 4)
 	s.LabelsOf = keyOf(s.Code())
 	d.do(label, s, changes...)
 	return choice.Edit, nil

@@ -201,6 +201,22 @@ func (s *Scene) Conflicts() []vectors.Conflict {
 	return vectors.Conflicts(deltas, vectors.ConflictLimit)
 }
 
+// maxChoices is the most runs that a scene keeps for scrubbing.
+const maxChoices = 24
+
+// trimChoices forgets the steps of the oldest runs until those left hold no more than limit bytes. What they gave
+// stays in the picture.
+func (s *Scene) trimChoices(limit int) {
+	total := 0
+	for i, c := range slices.Backward(s.Choices) {
+		total += 4 * len(c.Run.Start.Data) * (1 + len(c.Run.Steps))
+		if i < len(s.Choices)-1 && (total > limit || len(s.Choices)-i > maxChoices) {
+			s.Choices = slices.Clone(s.Choices[i+1:])
+			return
+		}
+	}
+}
+
 // keyOf is a digest of a code (FNV-1a over its bits), 0 for the empty code.
 func keyOf(c latent.Code) uint64 {
 	if c.Empty() {
