@@ -23,6 +23,7 @@ import (
 
 	"latentbrush/engine/graph"
 	"latentbrush/engine/model"
+	"latentbrush/engine/model/safetensors"
 )
 
 // ErrNoHead reports a model without a label head.
@@ -49,6 +50,10 @@ func New(m *model.Model) (*Head, error) {
 	if f == nil {
 		return nil, ErrNoHead
 	}
+	return read(f, info)
+}
+
+func read(f *safetensors.File, info *model.HeadInfo) (*Head, error) {
 	h := &Head{info: info}
 	in := info.Inputs()
 	for l, out := range sizes(info) {
@@ -194,7 +199,6 @@ type stage struct {
 	resolution int
 	maps       []*graph.Value
 	weights    []*graph.Value // [members·out, channels]
-	fixed      *graph.Value   // contribution of the constant input
 }
 
 // first is the first layer: [1, members·out, h, w].
@@ -213,14 +217,7 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 		part := g.Slice(p.Weight, graph.Range{Axis: 2, Start: at, End: at + f.Channels})
 		w := g.Reshape(part, max(rows, 1), f.Channels)
 		at += f.Channels
-		x := features[f.Name]
-		if f.Name == "b4.const" {
-			// It is the same in every picture, so its part is one small constant.
-			flat := g.MatMul(w, g.Reshape(x, f.Channels, f.Resolution*f.Resolution))
-			s.fixed = g.Reshape(flat, 1, max(rows, 1), f.Resolution, f.Resolution)
-			continue
-		}
-		s.maps = append(s.maps, x)
+		s.maps = append(s.maps, features[f.Name])
 		s.weights = append(s.weights, w)
 	}
 	var sum *graph.Value
@@ -254,24 +251,9 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 // project adds up what the maps of one resolution contribute.
 func (b *builder) project(s *stage, bias *graph.Value) *graph.Value {
 	g := b.g
-	var x *graph.Value
-	if len(s.maps) > 0 {
-		w := g.Concat(1, s.weights...)
-		w = g.Reshape(w, max(w.Dim(0), 1), max(w.Dim(1), 1), 1, 1)
-		x = g.Conv(g.Concat(1, s.maps...), w, bias, graph.ConvOptions{})
-		bias = nil
-	}
-	if s.fixed != nil {
-		fixed := s.fixed
-		if bias != nil {
-			fixed = g.Add(fixed, g.Reshape(bias, 1, bias.Size(), 1, 1))
-		}
-		if x == nil {
-			return fixed
-		}
-		x = g.Add(x, fixed)
-	}
-	return x
+	w := g.Concat(1, s.weights...)
+	w = g.Reshape(w, max(w.Dim(0), 1), max(w.Dim(1), 1), 1, 1)
+	return g.Conv(g.Concat(1, s.maps...), w, bias, graph.ConvOptions{})
 }
 
 // hidden is a layer inside the ensemble, each member on its own channels.
