@@ -544,6 +544,9 @@ func opCases() []struct {
 		}},
 		{"UpsampleLinear/2", -2, 2, shapes{{1, 2, 3, 2}}, linear(2)},
 		{"UpsampleLinear/4", -2, 2, shapes{{2, 1, 2, 3}}, linear(4)},
+		{"UpsampleLinear/3", -2, 2, shapes{{1, 2, 3, 2}}, linear(3)},
+		{"UpsampleLinear/8", -2, 2, shapes{{1, 1, 2, 4}}, linear(8)},
+		{"UpsampleLinear/16", -2, 2, shapes{{1, 1, 2, 2}}, linear(16)},
 		{"UpsampleLinear/one pixel", -2, 2, shapes{{1, 2, 1, 1}}, linear(8)},
 		{"UpsampleZeroBorder", -2, 2, shapes{{2, 3, 2, 3}}, function{
 			func(g *graph.Graph, in values) *graph.Value { return g.Square(g.UpsampleZeroBorder(in[0])) },

@@ -135,9 +135,30 @@ func (o resizeOp) vjp(g *Graph, v, dy *Value, _ []bool) []*Value {
 		return []*Value{g.Scale(g.AveragePool(dy, o.Factor), float32(o.Factor*o.Factor))}
 	}
 	x := v.in[0].shape
+	if k := o.Factor; k%2 == 0 && k <= maxTent && x[2] > 1 && x[3] > 1 {
+		// Each pixel of x gathers what it gave: a tent 2k wide, every k pixels. The edge pixels also get what went to
+		// the pixels repeated beyond the edge.
+		c := x[1]
+		y := g.Conv(dy, g.tent(c, k), nil, ConvOptions{Stride: k, Pad: AllSides(3 * k / 2), Groups: c})
+		return []*Value{g.foldEdges(g.foldEdges(y, 2), 3)}
+	}
 	rows := g.interpolation(x[2], v.shape[2])
 	cols := g.interpolation(x[3], v.shape[3])
 	return []*Value{g.MatMul(g.swap(rows), g.MatMul(dy, cols))}
+}
+
+// maxTent is the largest factor whose adjoint is a strided convolution; beyond it two matrix products are faster.
+const maxTent = 8
+
+// foldEdges adds the first element of an axis to the second and the last to the last but one, and drops them.
+func (g *Graph) foldEdges(x *Value, a int) *Value {
+	n := x.Dim(a)
+	at := func(i, j int) *Value { return g.Slice(x, Range{Axis: a, Start: i, End: j}) }
+	parts := []*Value{g.Add(at(0, 1), at(1, 2))}
+	if n > 4 {
+		parts = append(parts, at(2, n-2))
+	}
+	return g.Concat(a, append(parts, g.Add(at(n-2, n-1), at(n-1, n)))...)
 }
 
 type poolOp struct{ Factor int }
