@@ -1,0 +1,163 @@
+// Package gui opens Latentbrush's window on the screen. What the window is lies in
+// the packages below it:
+//
+//   - window joins engine, canvas and document and lays everything out,
+//   - control holds the widgets of its own,
+//   - action is the table of everything that can be done,
+//   - look is theme, typefaces and icons, words the texts,
+//   - dialogs asks for files.
+//
+// Only this package links a graphics driver, so that the others are tested without
+// one.
+package gui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+
+	"latentbrush/app/gui/dialogs/system"
+	"latentbrush/app/gui/window"
+	"latentbrush/engine"
+	"latentbrush/engine/ort"
+)
+
+// ErrNoScreen says that there is no screen to open a window on.
+var ErrNoScreen = errors.New("gui: there is no screen: set DISPLAY, or use a command such as \"latentbrush sample\" that needs none")
+
+// Options says how to start.
+type Options struct {
+	// Open opens a model; an empty path is the one that comes with the program.
+	Open func(ctx context.Context, path string, o engine.Options) (*engine.Engine, error)
+	// Engine is passed to Open: device, threads and library.
+	Engine engine.Options
+	// Model is the bundle to open; empty is the one used last.
+	Model string
+	// File is a picture, mask, project or vector to open.
+	File string
+	// Seed of the first picture, 7 when 0.
+	Seed    uint64
+	Version string
+	// Settings and Data replace the user's folders, as tests do.
+	Settings, Data string
+}
+
+// Run opens the window and returns when it was closed. It must be called on the
+// process's first goroutine.
+func Run(o Options) (err error) {
+	if !hasScreen() {
+		return ErrNoScreen
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("gui: the window cannot be opened: %v. Is a graphics driver with OpenGL 2.1 installed?", v)
+		}
+	}()
+	fixLocale()
+	path := o.Settings
+	if path == "" {
+		if path, err = window.SettingsPath(); err != nil {
+			fmt.Fprintln(os.Stderr, "latentbrush: "+err.Error())
+		}
+	}
+	settings, err := window.LoadSettings(path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "latentbrush: "+err.Error())
+	}
+	if o.Model != "" {
+		settings.Model = o.Model
+	}
+	data := o.Data
+	if data == "" {
+		data = dataDir()
+	}
+	setScale(settings.Scale)
+
+	a := app.NewWithID("org.latentbrush.Latentbrush")
+	win := a.NewWindow("Latentbrush")
+	win.SetMaster()
+	win.SetPadded(false)
+	win.Resize(fyne.NewSize(settings.Width, settings.Height))
+	wo := window.Options{
+		Version: o.Version, Settings: settings, Picker: &system.Picker{}, File: o.File, Seed: o.Seed,
+		Scaled: func(v float64) { setScale(v) }, PastePicture: pastePicture,
+	}
+	if data != "" {
+		wo.Library = filepath.Join(data, "vectors")
+		wo.Journals = filepath.Join(data, "journals")
+	}
+	if o.Open != nil {
+		wo.Open = func(ctx context.Context, path string) (window.Engine, error) {
+			e, err := o.Open(ctx, path, o.Engine)
+			if err != nil {
+				return nil, err
+			}
+			return window.Adapt(e), nil
+		}
+	}
+	w := window.New(win, wo)
+	a.Lifecycle().SetOnStarted(w.Start)
+	a.Lifecycle().SetOnExitedForeground(w.Blur)
+	win.ShowAndRun()
+	return nil
+}
+
+// Device is the device that options name, for callers that have only its name.
+func Device(name string) (ort.Device, error) { return ort.ParseDevice(name) }
+
+// hasScreen reports whether a window can be tried.
+func hasScreen() bool {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return true
+	}
+	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
+}
+
+// fixLocale gives Fyne a language it can parse where there is none.
+func fixLocale() {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		switch v := os.Getenv(name); {
+		case v == "":
+			continue
+		case v == "C" || v == "POSIX" || strings.HasPrefix(v, "C."):
+			os.Setenv(name, "en_US.UTF-8")
+		}
+		return
+	}
+	os.Setenv("LANG", "en_US.UTF-8")
+}
+
+// setScale sets the user's scale; Fyne reads it whenever the theme is set.
+func setScale(v float64) {
+	if os.Getenv("LATENTBRUSH_FIXED_SCALE") == "" {
+		os.Setenv("FYNE_SCALE", strconv.FormatFloat(v, 'f', 2, 64))
+	}
+}
+
+// dataDir is where vectors and journals are kept: the platform's folder for data.
+func dataDir() string {
+	if d := os.Getenv("XDG_DATA_HOME"); d != "" {
+		return filepath.Join(d, "latentbrush")
+	}
+	if runtime.GOOS == "linux" {
+		if h, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(h, ".local", "share", "latentbrush")
+		}
+	}
+	if d, err := os.UserConfigDir(); err == nil {
+		return filepath.Join(d, "latentbrush")
+	}
+	return ""
+}
+
+// pastePicture returns the picture on the clipboard as PNG, nil where there is
+// none or none can be read.
+func pastePicture() []byte { return nil }

@@ -1,0 +1,357 @@
+package window
+
+import (
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"latentbrush/app/gui/action"
+	"latentbrush/app/gui/control"
+	"latentbrush/app/gui/look"
+	"latentbrush/app/gui/words"
+)
+
+// ask shows a question with up to three answers; the first is the one that keeps
+// the most. Escape is the last answer.
+func (w *Window) ask(title, text string, answers []string, then func(i int)) *control.Sheet {
+	l := widget.NewLabel(text)
+	l.Wrapping = fyne.TextWrapWord
+	var sheet *control.Sheet
+	answered := false
+	answer := func(i int) {
+		if !answered {
+			answered = true
+			sheet.Close()
+			then(i)
+		}
+	}
+	var buttons []*control.Button
+	for i := len(answers) - 1; i >= 0; i-- {
+		i := i
+		style := control.Filled
+		if i == 0 {
+			style = control.Primary
+		}
+		buttons = append(buttons, control.NewButton(style, "", answers[i], func() { answer(i) }))
+	}
+	sheet = control.NewSheet(w.canvas(), title, l, fyne.NewSize(440, 60), false, buttons...)
+	sheet.OnClose = func() {
+		if !answered {
+			answered = true
+			then(len(answers) - 1)
+		}
+	}
+	sheet.Show()
+	return sheet
+}
+
+// prompt asks for one line of text.
+func (w *Window) prompt(title, label, text, ok string, then func(string)) {
+	e := newLine(text)
+	var sheet *control.Sheet
+	accept := func() {
+		sheet.Close()
+		then(strings.TrimSpace(e.Text))
+	}
+	e.OnSubmitted = func(string) { accept() }
+	e.escape = func() { sheet.Close() }
+	sheet = control.NewSheet(w.canvas(), title, container.NewVBox(soft(label), e), fyne.NewSize(400, 80), false,
+		control.NewButton(control.Filled, "", words.T("cancel"), func() { sheet.Close() }),
+		control.NewButton(control.Primary, "", ok, accept))
+	sheet.Show()
+	w.canvas().Focus(e)
+	e.TypedShortcut(&fyne.ShortcutSelectAll{})
+}
+
+// line is an entry that hands Escape on.
+type line struct {
+	widget.Entry
+	escape func()
+}
+
+func newLine(text string) *line {
+	e := &line{}
+	e.ExtendBaseWidget(e)
+	e.SetText(text)
+	return e
+}
+
+func (e *line) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape && e.escape != nil {
+		e.escape()
+		return
+	}
+	e.Entry.TypedKey(k)
+}
+
+// showPalette opens the command palette.
+func (w *Window) showPalette() *control.Finder {
+	name := func(id string) string { return words.T("action." + id) }
+	return control.ShowFinder(w.canvas(), words.T("palette.hint"), func(q string) []control.FinderRow {
+		var rows []control.FinderRow
+		for _, m := range w.table.Search(q, name) {
+			note := ""
+			if k := w.table.Keymap().Keys(m.Action.ID); len(k) > 0 {
+				note = keyText(k[0])
+			}
+			rows = append(rows, control.FinderRow{
+				Key: m.Action.ID, Text: m.Name, Note: note, Icon: m.Action.Icon, Disabled: !w.table.Enabled(m.Action.ID),
+			})
+		}
+		return rows
+	}, func(id string) { w.table.Run(id) })
+}
+
+// showKeys opens the key sheet: every action with its keys, in columns.
+func (w *Window) showKeys() {
+	type group struct {
+		title string
+		rows  [][2]string
+	}
+	var groups []group
+	at := map[string]int{}
+	for _, a := range action.All {
+		keys := w.table.Keymap().Keys(a.ID)
+		if len(keys) == 0 && a.Kind != action.Gesture {
+			continue
+		}
+		i, ok := at[a.Group()]
+		if !ok {
+			i = len(groups)
+			at[a.Group()] = i
+			groups = append(groups, group{title: words.T("group." + a.Group())})
+		}
+		what, how := words.T("action."+a.ID), ""
+		if a.Kind == action.Gesture {
+			what, how, _ = strings.Cut(what, " — ")
+		} else {
+			shown := make([]string, len(keys))
+			for k, c := range keys {
+				shown[k] = keyText(c)
+			}
+			how = strings.Join(shown, "  ")
+		}
+		groups[i].rows = append(groups[i].rows, [2]string{what, how})
+	}
+	total := 0
+	for _, g := range groups {
+		total += len(g.rows) + 2
+	}
+	cols := 3
+	var columns []fyne.CanvasObject
+	col := container.NewVBox()
+	used := 0
+	for _, g := range groups {
+		if used > 0 && used+len(g.rows)+2 > total/cols+4 && len(columns) < cols-1 {
+			columns = append(columns, col)
+			col, used = container.NewVBox(), 0
+		}
+		col.Add(container.New(layout.NewCustomPaddedLayout(6, 0, 0, 0), control.NewCaption(g.title, look.Accent, look.TextBody, true)))
+		for _, r := range g.rows {
+			what, how := soft(r[0]), control.NewCaption(r[1], look.Text, look.TextCaption, true)
+			what.Least = 60
+			col.Add(row(8, 0, what, layout.NewSpacer(), how))
+		}
+		used += len(g.rows) + 2
+	}
+	columns = append(columns, col)
+	grid := container.New(&spacedColumns{28}, columns...)
+	var sheet *control.Sheet
+	sheet = control.NewSheet(w.canvas(), words.T("keys.title"), container.NewVScroll(grid), fyne.NewSize(980, 640), false,
+		control.NewButton(control.Filled, "keyboard", words.T("action.edit.keys"), func() { sheet.Close(); w.table.Run("edit.keys") }),
+		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
+	sheet.Show()
+}
+
+// spacedColumns gives columns equal widths with a gap.
+type spacedColumns struct{ gap float32 }
+
+func (c *spacedColumns) MinSize(os []fyne.CanvasObject) fyne.Size {
+	var h float32
+	for _, o := range os {
+		h = max(h, o.MinSize().Height)
+	}
+	return fyne.NewSize(200*float32(len(os)), h)
+}
+
+func (c *spacedColumns) Layout(os []fyne.CanvasObject, z fyne.Size) {
+	n := float32(len(os))
+	cw := (z.Width - c.gap*(n-1) - 10) / n
+	for i, o := range os {
+		o.Resize(fyne.NewSize(cw, o.MinSize().Height))
+		o.Move(fyne.NewPos(float32(i)*(cw+c.gap), 0))
+	}
+}
+
+// showKeymap opens the keymap editor: choose an action, press its new key. A key
+// that is in use asks before it is taken away.
+func (w *Window) showKeymap() {
+	keys := w.table.Keymap()
+	var open func(query string)
+	open = func(query string) {
+		f := control.ShowFinder(w.canvas(), words.T("keymap.hint"), func(q string) []control.FinderRow {
+			var rows []control.FinderRow
+			for _, a := range action.All {
+				name := words.T("action." + a.ID)
+				if _, ok := action.Fuzzy(q, name); a.Kind == action.Gesture || !ok {
+					continue
+				}
+				shown := make([]string, 0, 2)
+				for _, c := range keys.Keys(a.ID) {
+					shown = append(shown, keyText(c))
+				}
+				note := strings.Join(shown, "  ")
+				if keys.Changed(a.ID) {
+					note = "• " + note
+				}
+				rows = append(rows, control.FinderRow{Key: a.ID, Text: name, Note: note, Icon: a.Icon})
+			}
+			rows = append(rows, control.FinderRow{Key: "", Text: words.T("keymap.reset-all"), Icon: "reset"})
+			return rows
+		}, func(id string) {
+			if id == "" {
+				keys.Reset("")
+				w.keysChanged()
+				return
+			}
+			w.askKey(id, func() { open("") })
+		})
+		_ = f
+	}
+	open("")
+}
+
+// askKey waits for a key press and gives it to the action.
+func (w *Window) askKey(id string, then func()) {
+	keys := w.table.Keymap()
+	var sheet *control.Sheet
+	name := words.T("action." + id)
+	take := func(chord string) {
+		taken, err := keys.Set(id, chord)
+		sheet.Close()
+		if err != nil {
+			w.fail(err)
+			return
+		}
+		if len(taken) > 0 {
+			w.toasts.Show(words.T("keymap.taken", keyText(chord), words.T("action."+taken[0])), look.Warn, "", nil)
+		}
+		w.keysChanged()
+		then()
+	}
+	c := newKeyCatcher(func(chord string) {
+		clash := keys.Clash(id, chord)
+		if len(clash) == 0 {
+			take(chord)
+			return
+		}
+		w.ask(words.T("keymap.clash-title"), words.T("keymap.clash", keyText(chord), words.T("action."+clash[0]), name),
+			[]string{words.T("keymap.take"), words.T("cancel")}, func(i int) {
+				if i == 0 {
+					take(chord)
+				}
+			})
+	})
+	sheet = control.NewSheet(w.canvas(), name, container.NewVBox(soft(words.T("keymap.press")), c), fyne.NewSize(400, 90), false,
+		control.NewButton(control.Filled, "", words.T("keymap.none"), func() { take("") }),
+		control.NewButton(control.Filled, "reset", words.T("keymap.reset"), func() {
+			keys.Reset(id)
+			sheet.Close()
+			w.keysChanged()
+			then()
+		}),
+		control.NewButton(control.Filled, "", words.T("cancel"), func() { sheet.Close() }))
+	sheet.Show()
+	w.canvas().Focus(c)
+}
+
+// showSettings opens the settings: language, appearance, scale, dialogs.
+func (w *Window) showSettings() {
+	s := w.settings
+	var sheet *control.Sheet
+	choice := func(options []string, names []string, now string, set func(string)) fyne.CanvasObject {
+		var buttons []*control.Button
+		var objs []fyne.CanvasObject
+		for i, o := range options {
+			o := o
+			b := control.NewButton(control.Filled, "", names[i], nil)
+			b.Active = o == now
+			b.Style = control.Flat
+			b.OnTap = func() {
+				for _, x := range buttons {
+					x.Active = x == b
+					x.Refresh()
+				}
+				set(o)
+			}
+			buttons = append(buttons, b)
+			objs = append(objs, b)
+		}
+		return row(4, 0, objs...)
+	}
+	langs := append([]string{""}, words.Languages()...)
+	langNames := []string{words.T("settings.system")}
+	for _, l := range langs[1:] {
+		langNames = append(langNames, words.T("language."+l))
+	}
+	scaleNames := []string{"80 %", "100 %", "125 %", "150 %", "200 %"}
+	scales := map[string]float64{"80 %": 0.8, "100 %": 1, "125 %": 1.25, "150 %": 1.5, "200 %": 2}
+	now := "100 %"
+	for k, v := range scales {
+		if v == s.Scale {
+			now = k
+		}
+	}
+	dialogsNow := "system"
+	if s.Plain {
+		dialogsNow = "own"
+	}
+	provenance := "keep"
+	if s.Strip {
+		provenance = "strip"
+	}
+	grid := container.New(layout.NewFormLayout(),
+		soft(words.T("settings.language")), choice(langs, langNames, s.Language, func(v string) { s.Language = v; w.appearanceChanged() }),
+		soft(words.T("settings.appearance")), choice(
+			[]string{string(look.System), string(look.Dark), string(look.Light)},
+			[]string{words.T("settings.system"), words.T("settings.dark"), words.T("settings.light")},
+			string(s.Variant), func(v string) { s.Variant = look.Variant(v); w.appearanceChanged() }),
+		soft(words.T("settings.scale")), choice(scaleNames, scaleNames, now, func(v string) { s.Scale = scales[v]; w.appearanceChanged() }),
+		soft(words.T("settings.dialogs")), choice([]string{"system", "own"}, []string{words.T("settings.dialogs-system"), words.T("settings.dialogs-own")},
+			dialogsNow, func(v string) { s.Plain = v == "own"; w.saveSettings() }),
+		soft(words.T("settings.provenance")), choice([]string{"keep", "strip"}, []string{words.T("settings.provenance-keep"), words.T("settings.provenance-strip")},
+			provenance, func(v string) { s.Strip = v == "strip"; w.saveSettings() }),
+	)
+	sheet = control.NewSheet(w.canvas(), words.T("action.file.settings"), grid, fyne.NewSize(560, 200), false,
+		control.NewButton(control.Filled, "keyboard", words.T("action.edit.keys"), func() { sheet.Close(); w.table.Run("edit.keys") }),
+		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
+	sheet.Show()
+}
+
+// showAbout says what the program is, and that nothing leaves the machine.
+func (w *Window) showAbout() {
+	l := widget.NewLabel(words.T("about.text", w.version))
+	l.Wrapping = fyne.TextWrapWord
+	var sheet *control.Sheet
+	sheet = control.NewSheet(w.canvas(), words.T("app.name"), l, fyne.NewSize(460, 150), false,
+		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
+	sheet.Show()
+}
+
+// ago writes how long ago something happened.
+func ago(t time.Time) string {
+	d := time.Since(t)
+	switch {
+	case d < 2*time.Second:
+		return words.T("ago.now")
+	case d < time.Minute:
+		return words.T("ago.seconds", int(d.Seconds()))
+	case d < time.Hour:
+		return words.T("ago.minutes", int(d.Minutes()))
+	}
+	return words.T("ago.hours", int(d.Hours()))
+}

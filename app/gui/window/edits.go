@@ -1,0 +1,469 @@
+package window
+
+import (
+	"image"
+	"strconv"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"latentbrush/app/document"
+	"latentbrush/app/gui/control"
+	"latentbrush/app/gui/dialogs"
+	"latentbrush/app/gui/look"
+	"latentbrush/app/gui/words"
+	"latentbrush/engine/latent"
+	"latentbrush/vectors"
+)
+
+func strconvID(id document.EditID) string { return strconv.FormatInt(int64(id), 10) }
+
+func editID(s string) document.EditID {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return document.EditID(n)
+}
+
+// showEdits shows the rows of the edit stack.
+func (w *Window) showEdits() {
+	if w.doc == nil {
+		w.edits.SetRows(nil)
+		return
+	}
+	sc := w.doc.Scene()
+	warn := map[int]string{}
+	for _, c := range sc.Conflicts() {
+		key := "edit.conflict"
+		if c.Cosine < 0 {
+			key = "edit.opposed"
+		}
+		warn[c.A] = words.T(key, sc.Stack[c.B].Name)
+		warn[c.B] = words.T(key, sc.Stack[c.A].Name)
+	}
+	var rows []control.EditRowData
+	for i, e := range sc.Stack {
+		d := control.EditRowData{
+			ID: strconvID(e.ID), Name: e.Name, Strength: e.Strength, On: e.On, Warning: warn[i],
+			Selected: e.ID == w.selected, Strip: w.strips[e.ID],
+		}
+		if e.RefinedNow() {
+			d.Badge = words.T("edit.refined")
+		} else if e.Library == "" {
+			d.Badge = words.T("edit.unsaved")
+		}
+		if lo, hi, ok := e.Calibration.Safe(); ok {
+			d.SafeLo, d.SafeHi = lo, hi
+		}
+		rows = append(rows, d)
+	}
+	w.edits.SetRows(rows)
+	note := ""
+	if len(rows) > 0 {
+		note = strconv.Itoa(len(rows))
+	}
+	if s := w.sect["edits"]; s.Note != note {
+		s.Note = note
+		w.dock.Refresh()
+	}
+}
+
+func (w *Window) selectEdit(id string) {
+	w.selected = editID(id)
+	w.showEdits()
+	w.scheduleStrips()
+}
+
+// setStrength follows a slider.
+func (w *Window) setStrength(id string, v float64, final bool) {
+	w.lastTouch = time.Now()
+	w.endJob()
+	w.selected = editID(id)
+	if err := w.doc.SetStrength(editID(id), v, final); err != nil {
+		w.fail(err)
+	}
+	if final {
+		w.journal()
+	}
+}
+
+func (w *Window) toggleEdit(id string) {
+	e, ok := w.doc.Scene().Edit(editID(id))
+	if ok {
+		w.check(w.doc.SetOn(e.ID, !e.On))
+	}
+}
+
+func (w *Window) resetEdit(id string)        { w.check(w.doc.ResetEdit(editID(id))) }
+func (w *Window) removeEdit(id string)       { w.check(w.doc.RemoveEdit(editID(id))) }
+func (w *Window) moveEdit(id string, by int) { w.moveEditBy(editID(id), by) }
+
+func (w *Window) moveEditBy(id document.EditID, by int) {
+	for i, e := range w.doc.Scene().Stack {
+		if e.ID == id {
+			w.check(w.doc.MoveEdit(id, i+by))
+			return
+		}
+	}
+}
+
+// check shows an error, and keeps the journal going when there is none.
+func (w *Window) check(err error) {
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.journal()
+}
+
+// editMenu is the menu of a row.
+func (w *Window) editMenu(id string, at fyne.Position) {
+	eid := editID(id)
+	e, ok := w.doc.Scene().Edit(eid)
+	if !ok {
+		return
+	}
+	w.selectEdit(id)
+	item := fyne.NewMenuItem
+	toggle := words.T("edit.off")
+	if !e.On {
+		toggle = words.T("edit.on")
+	}
+	control.PopUpMenu(w.canvas(), at,
+		item(toggle, func() { w.toggleEdit(id) }),
+		item(words.T("edit.refine"), func() { w.refineEdit(id) }),
+		item(words.T("edit.reset"), func() { w.resetEdit(id) }),
+		item(words.T("edit.type"), func() {
+			if s := w.edits.Slider(id); s != nil {
+				s.Type()
+			}
+		}),
+		item(words.T("edit.rename"), func() {
+			w.prompt(words.T("edit.rename"), words.T("vector.name"), e.Name, words.T("ok"), func(n string) { w.check(w.doc.RenameEdit(eid, n)) })
+		}),
+		item(words.T("run.keep"), func() { w.keepEdit(eid) }),
+		item(words.T("edit.up"), func() { w.moveEditBy(eid, -1) }),
+		item(words.T("edit.down"), func() { w.moveEditBy(eid, 1) }),
+		fyne.NewMenuItemSeparator(),
+		item(words.T("edit.remove"), func() { w.removeEdit(id) }),
+	)
+}
+
+// current returns the selected edit of the stack, else the last one.
+func (w *Window) current() (document.Edit, bool) {
+	if w.doc == nil {
+		return document.Edit{}, false
+	}
+	sc := w.doc.Scene()
+	if e, ok := sc.Edit(w.selected); ok {
+		return e, true
+	}
+	if n := len(sc.Stack); n > 0 {
+		return sc.Stack[n-1], true
+	}
+	return document.Edit{}, false
+}
+
+// keepVector saves the selected edit as a vector; a finished run is first taken as
+// an edit.
+func (w *Window) keepVector() {
+	if w.job != nil && w.job.phase != running && len(w.job.run.Steps) > 0 {
+		w.accept(true)
+		return
+	}
+	e, ok := w.current()
+	if !ok {
+		w.say(words.T("vector.none"))
+		return
+	}
+	w.keepEdit(e.ID)
+}
+
+// keepEdit asks for a name and saves an edit of the stack into the library.
+func (w *Window) keepEdit(id document.EditID) {
+	e, ok := w.doc.Scene().Edit(id)
+	if !ok || w.lib == nil {
+		return
+	}
+	w.prompt(words.T("vector.keep-title"), words.T("vector.keep-text"), e.Name, words.T("vector.save"), func(text string) {
+		name, tags := splitTags(text)
+		if err := vectors.CheckName(name); err != nil {
+			w.fail(err)
+			return
+		}
+		v := vectors.New(name, w.doc.Space().Model, e.Delta)
+		v.Tags = tags
+		classes := w.doc.Space().Classes
+		for _, c := range e.Classes {
+			if int(c) < len(classes) {
+				v.Classes = append(v.Classes, vectors.Class{ID: c, Name: classes[c].Name})
+			}
+		}
+		v.Calibration = e.Calibration
+		v.Learnt = vectors.Learnt{How: "painting", Edits: 1}
+		if s := w.doc.Scene().Source; s.Kind == document.SeedSource {
+			v.Learnt.Seed = int64(s.Seed)
+		}
+		if w.before != nil && w.shown != nil {
+			v.Before, v.After = thumb(w.before, 128), thumb(w.shown, 128)
+		}
+		entry, err := w.lib.Add(v)
+		if err != nil {
+			w.fail(err)
+			return
+		}
+		w.check(w.doc.LinkEdit(id, entry.ID, v))
+		w.dock.Open("library")
+		w.showLibrary()
+		w.library.Select(entry.ID)
+		w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
+	})
+}
+
+// splitTags takes #words out of a name.
+func splitTags(text string) (name string, tags []string) {
+	var rest []string
+	for _, f := range strings.Fields(text) {
+		if strings.HasPrefix(f, "#") && len(f) > 1 {
+			tags = append(tags, f[1:])
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return strings.Join(rest, " "), tags
+}
+
+// showLibrary shows the vectors that pass the search.
+func (w *Window) showLibrary() {
+	if w.lib == nil {
+		w.library.SetItems(nil)
+		return
+	}
+	q, err := vectors.ParseQuery(strings.ReplaceAll(w.search.Text, "#", "tag:"))
+	if err != nil {
+		q = vectors.Query{Words: strings.Fields(w.search.Text)}
+	}
+	q.Model = w.doc.Space().Model
+	if w.starred {
+		q.MinRating = 1
+	}
+	var items []control.Thumb
+	for _, e := range w.lib.Search(q) {
+		t := control.Thumb{Key: e.ID, Name: vectorName(e), Image: w.thumbs[e.ID], Star: e.Rating > 0, Detail: w.vectorDetail(e)}
+		if e.Err != nil {
+			t.Faded, t.Detail = true, sentence(e.Err)
+		}
+		items = append(items, t)
+	}
+	w.library.SetItems(items)
+	w.loadThumbs()
+	if s := w.sect["library"]; s.Note != strconv.Itoa(len(items)) {
+		s.Note = strconv.Itoa(len(items))
+		w.dock.Refresh()
+	}
+}
+
+// vectorName translates the names of the vectors that come with the model.
+func vectorName(e vectors.Entry) string {
+	if e.Bundled {
+		return words.Or("vectorname."+strings.ToLower(strings.ReplaceAll(e.Name, " ", "-")), e.Name)
+	}
+	return e.Name
+}
+
+func (w *Window) vectorDetail(e vectors.Entry) string {
+	parts := []string{vectorName(e)}
+	if e.Generalisation.Seeds > 0 {
+		parts = append(parts, words.T("vector.works", int(e.Generalisation.Success*100+0.5)))
+	}
+	if len(e.Tags) > 0 {
+		parts = append(parts, "#"+strings.Join(e.Tags, " #"))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// loadThumbs reads the preview pictures that are missing, in the background.
+func (w *Window) loadThumbs() {
+	lib := w.lib
+	var todo []string
+	for _, e := range lib.Search(vectors.Query{}) {
+		if _, ok := w.thumbs[e.ID]; !ok && e.Err == nil {
+			todo = append(todo, e.ID)
+			w.thumbs[e.ID] = nil
+		}
+	}
+	if len(todo) == 0 {
+		return
+	}
+	go func() {
+		for _, id := range todo {
+			v, err := lib.Load(id)
+			if err != nil || v.After == nil {
+				continue
+			}
+			t := thumb(v.After, 96)
+			w.later(func() {
+				if w.lib == lib {
+					w.thumbs[id] = t
+				}
+			})
+		}
+		w.later(func() {
+			if w.lib == lib {
+				w.showLibrary()
+			}
+		})
+	}()
+}
+
+func (w *Window) toggleStarred() {
+	w.starred = !w.starred
+	if b, ok := w.sect["library"].Actions[0].(*control.Button); ok {
+		b.Active = w.starred
+		b.Icon = "star"
+		if w.starred {
+			b.Icon = "star-full"
+		}
+		b.Refresh()
+	}
+	w.showLibrary()
+}
+
+// applyVector puts a vector of the library on the edit stack.
+func (w *Window) applyVector(id string) {
+	if w.doc == nil || !w.doc.HasPicture() || w.lib == nil {
+		w.say(words.T("no-picture"))
+		return
+	}
+	w.library.Select(id)
+	v, err := w.lib.Load(id)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.endJob()
+	if e, err := w.lib.Entry(id); err == nil {
+		v.Name = vectorName(e)
+	}
+	eid, err := w.doc.AddVector(id, v, 1)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.selected = eid
+	w.dock.Open("edits")
+	w.showEdits()
+	w.journal()
+}
+
+// vectorMenu is the menu of a vector of the library.
+func (w *Window) vectorMenu(id string, at fyne.Position) {
+	e, err := w.lib.Entry(id)
+	if err != nil {
+		return
+	}
+	item := fyne.NewMenuItem
+	own := func(m *fyne.MenuItem) *fyne.MenuItem {
+		m.Disabled = e.Bundled
+		return m
+	}
+	star := words.T("library.star")
+	if e.Rating > 0 {
+		star = words.T("library.unstar")
+	}
+	done := func(_ vectors.Entry, err error) {
+		if err != nil {
+			w.fail(err)
+		}
+		w.showLibrary()
+	}
+	control.PopUpMenu(w.canvas(), at,
+		item(words.T("library.apply"), func() { w.applyVector(id) }),
+		own(item(star, func() {
+			n := 5
+			if e.Rating > 0 {
+				n = 0
+			}
+			done(w.lib.Rate(id, n))
+		})),
+		own(item(words.T("edit.rename"), func() {
+			w.prompt(words.T("edit.rename"), words.T("vector.name"), e.Name, words.T("ok"), func(n string) { done(w.lib.Rename(id, n)) })
+		})),
+		own(item(words.T("library.tags"), func() {
+			w.prompt(words.T("library.tags"), words.T("library.tags-text"), strings.Join(e.Tags, " "), words.T("ok"), func(n string) {
+				done(w.lib.SetTags(id, strings.Fields(strings.ReplaceAll(n, "#", ""))...))
+			})
+		})),
+		item(words.T("library.duplicate"), func() { done(w.lib.Duplicate(id, e.Name+" 2")) }),
+		item(words.T("action.vector.export"), func() { w.exportVector(id) }),
+		fyne.NewMenuItemSeparator(),
+		own(item(words.T("library.delete"), func() {
+			if err := w.lib.Delete(id); err != nil {
+				w.fail(err)
+				return
+			}
+			w.showLibrary()
+			w.toasts.Show(words.T("library.deleted", e.Name), look.Accent, words.T("action.edit.undo"), func() { done(w.lib.Undelete(id)) })
+		})),
+	)
+}
+
+func (w *Window) importVector(path string) {
+	if w.lib == nil {
+		w.say(words.T("no-model"))
+		return
+	}
+	v, err := vectors.Import(path, w.doc.Space().Model)
+	if err == nil {
+		err = v.FitsModel(w.doc.Space().Model, w.doc.Space().Rows, w.doc.Space().Dim)
+	}
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	if w.lib.Has(v.Content) {
+		w.say(words.T("vector.known", v.Name))
+		return
+	}
+	e, err := w.lib.Add(v)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.dock.Open("library")
+	w.showLibrary()
+	w.library.Select(e.ID)
+	w.toasts.Show(words.T("vector.imported", v.Name), look.Good, "", nil)
+}
+
+func (w *Window) exportVector(id string) {
+	v, err := w.lib.Load(id)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.askFile(dialogs.Request{
+		Kind: dialogs.Save, Title: words.T("action.vector.export"), Name: v.Name + vectors.Ext,
+		Filters: []dialogs.Filter{{Name: words.T("filter.vectors"), Exts: []string{"safetensors", "npy"}}},
+	}, func(path string) {
+		write := func() error { return vectors.WriteFile(path, v) }
+		if strings.HasSuffix(path, ".npy") {
+			write = func() error { return writeNPY(path, v.Delta) }
+		}
+		if err := write(); err != nil {
+			w.fail(err)
+			return
+		}
+		w.say(words.T("saved-as", path))
+	})
+}
+
+// combined is the whole edit stack as one difference.
+func (w *Window) combined() latent.Code {
+	sc := w.doc.Scene()
+	return sc.Code().Sub(sc.Start)
+}
+
+var _ image.Image
