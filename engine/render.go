@@ -20,21 +20,31 @@ type forward struct {
 	height  int
 }
 
-// buildForward builds the forward graph at a resolution; 0 means the model's.
-func (e *Engine) buildForward(resolution int) (*forward, error) {
+// ForwardGraph is the graph from a code to a picture and, with a head, logits, at a
+// resolution; 0 means the model's. Its input is "code", its outputs are "image" and
+// "logits".
+func ForwardGraph(generator *stylegan2.Generator, head *segmentation.Head, resolution int) (*graph.Graph, error) {
+	man := generator.Manifest()
 	g := graph.New("forward")
-	code := g.Input("code", e.info.Rows, e.info.Dim)
-	s, err := e.generator.Synthesis(g, code, resolution)
+	s, err := generator.Synthesis(g, g.Input("code", man.Rows, man.WDim), resolution)
 	if err != nil {
 		return nil, err
 	}
 	g.Output("image", s.Image)
-	if e.head != nil {
-		o, err := e.head.Apply(g, e.model.Manifest, s.Features)
+	if head != nil {
+		o, err := head.Apply(g, man, s.Features)
 		if err != nil {
 			return nil, err
 		}
 		g.Output("logits", o.Logits)
+	}
+	return g, g.Err()
+}
+
+func (e *Engine) buildForward(resolution int) (*forward, error) {
+	g, err := ForwardGraph(e.generator, e.head, resolution)
+	if err != nil {
+		return nil, err
 	}
 	bytes, err := g.Model()
 	if err != nil {
@@ -44,7 +54,8 @@ func (e *Engine) buildForward(resolution int) (*forward, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &forward{session: session, width: s.Image.Dim(3), height: s.Image.Dim(2)}, nil
+	size := e.info.Manifest.Size()
+	return &forward{session: session, width: size.X, height: size.Y}, nil
 }
 
 // RenderOptions asks for more than a picture and its labels.

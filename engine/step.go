@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"strings"
 
 	"latentbrush/engine/edit"
 	"latentbrush/engine/graph"
@@ -33,17 +34,22 @@ type stepper struct {
 // when the bundle has no perceptual network.
 const featureResolution = 64
 
-func (e *Engine) buildStepper() (*stepper, error) {
-	if e.head == nil {
+// StepGraph is the graph of one optimisation step. Its inputs are the code, the
+// targets and the weights of pixels and terms; its outputs the loss and its terms, the
+// gradient in the code, the picture, the logits and the compared features. Without a
+// perceptual network the generator's own features are compared.
+func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, network *loss.Perceptual) (*graph.Graph, error) {
+	if labels == nil {
 		return nil, segmentation.ErrNoHead
 	}
+	man := generator.Manifest()
 	g := graph.New("step")
-	code := g.Input("code", e.info.Rows, e.info.Dim)
-	syn, err := e.generator.Synthesis(g, code, 0)
+	code := g.Input("code", man.Rows, man.WDim)
+	syn, err := generator.Synthesis(g, code, 0)
 	if err != nil {
 		return nil, err
 	}
-	head, err := e.head.Apply(g, e.model.Manifest, syn.Features)
+	head, err := labels.Apply(g, man, syn.Features)
 	if err != nil {
 		return nil, err
 	}
@@ -60,22 +66,22 @@ func (e *Engine) buildStepper() (*stepper, error) {
 
 	var compared []*graph.Value
 	var perceptual *graph.Value
-	if e.features != nil {
+	if network != nil {
 		// LPIPS as EditGAN uses it: the region is black in both pictures.
 		mask := g.Input("mask", 1, 1, h, w)
 		blanked := g.AddScalar(g.Mul(g.AddScalar(syn.Image, 1), mask), -1)
-		compared = e.features.Features(g, blanked)
+		compared = network.Features(g, blanked)
 		var targets []*graph.Value
 		for i, f := range compared {
 			targets = append(targets, g.Input(fmt.Sprintf("feature_target%d", i), f.Shape()...))
 		}
 		perceptual = loss.Distance(g, compared, targets)
 	} else {
-		r := min(featureResolution, e.info.Manifest.Resolution)
+		r := min(featureResolution, man.Resolution)
 		f := syn.Features[fmt.Sprintf("b%d.conv1", r)]
 		compared = []*graph.Value{f}
-		weights := padToSquare(g, outside, e.info.Manifest.CropRect(), e.info.Manifest.Resolution)
-		if factor := e.info.Manifest.Resolution / r; factor > 1 {
+		weights := padToSquare(g, outside, man.CropRect(), man.Resolution)
+		if factor := man.Resolution / r; factor > 1 {
 			weights = g.Scale(g.AveragePool(weights, factor), float32(factor*factor))
 		}
 		perceptual = loss.Absolute(g, f, g.Input("feature_target0", f.Shape()...), weights)
@@ -95,6 +101,14 @@ func (e *Engine) buildStepper() (*stepper, error) {
 	for i, f := range compared {
 		g.Output(fmt.Sprintf("feature%d", i), f)
 	}
+	return g, g.Err()
+}
+
+func (e *Engine) buildStepper() (*stepper, error) {
+	g, err := StepGraph(e.generator, e.head, e.features)
+	if err != nil {
+		return nil, err
+	}
 	bytes, err := g.Model()
 	if err != nil {
 		return nil, err
@@ -103,7 +117,14 @@ func (e *Engine) buildStepper() (*stepper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stepper{session: session, features: len(compared), width: w, height: h, classes: k}, nil
+	size := e.info.Manifest.Size()
+	s := &stepper{session: session, width: size.X, height: size.Y, classes: len(e.info.Manifest.Classes)}
+	for _, o := range session.Outputs() {
+		if strings.HasPrefix(o.Name, "feature") {
+			s.features++
+		}
+	}
+	return s, nil
 }
 
 // padToSquare undoes the crop of a map with zeros.

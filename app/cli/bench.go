@@ -46,6 +46,9 @@ type measurement struct {
 // measurements lists all groups, in the order in which they run.
 var measurements = []measurement{
 	{"machine", measureMachine},
+	{"generator", measureGenerator},
+	{"memory-512", measureMemory},
+	{"engine", measureEngine},
 }
 
 // Row adds a figure without a goal.
