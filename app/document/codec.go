@@ -190,10 +190,11 @@ func (e *encoder) code(b *batch, c latent.Code) int {
 		id = len(e.codes)
 		e.codes[&c.Data[0]] = id
 		b.Codes++
-		b.codes = slices.Grow(b.codes, 4*len(c.Data))
+		raw := slices.Grow(b.codes, 4*len(c.Data))
 		for _, f := range c.Data {
-			b.codes = binary.LittleEndian.AppendUint32(b.codes, math.Float32bits(f))
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(f))
 		}
+		b.codes = raw
 	}
 	return id
 }
@@ -206,7 +207,11 @@ func (e *encoder) photo(b *batch, p *Photo) int {
 	if !ok {
 		id = len(e.photos)
 		e.photos[p] = id
-		b.Photos = append(b.Photos, photoRow{p.Name, len(p.Data), p.Align})
+		row := photoRow{Name: p.Name, Size: len(p.Data)}
+		for i, x := range p.Align {
+			row.Align[i] = finite(x)
+		}
+		b.Photos = append(b.Photos, row)
 		b.photos = append(b.photos, p.Data)
 	}
 	return id

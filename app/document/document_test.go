@@ -234,6 +234,7 @@ func (w *walker) act(t *rapid.T) {
 		p := d.Scene().Protection
 		p.Locked[rapid.IntRange(0, 4).Draw(t, "class")] = rapid.Bool().Draw(t, "locked")
 		d.SetProtection(p)
+		w.remember()
 		s := d.Scene().Symmetry
 		s.On = rapid.Bool().Draw(t, "mirror")
 		d.SetSymmetry(s)
@@ -274,7 +275,7 @@ func TestRandomWalks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &walker{sample(t, 1), map[document.NodeID]state{}}
 		w.remember()
-		for range rapid.IntRange(1, 40).Draw(t, "n") {
+		for range rapid.IntRange(1, 25).Draw(t, "n") {
 			if rapid.IntRange(0, 2).Draw(t, "kind") == 0 {
 				w.travel(t)
 			} else {
