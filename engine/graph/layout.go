@@ -436,3 +436,16 @@ func (o gatherOp) vjp(g *Graph, v, dy *Value, _ []bool) []*Value {
 	}
 	return []*Value{sum}
 }
+
+func (o gatherOp) fold(v *Value) []float32 {
+	x := v.in[0]
+	in, n := x.floats(), x.shape[o.Axis]
+	outer, inner := size(x.shape[:o.Axis]), size(x.shape[o.Axis+1:])
+	out := make([]float32, 0, v.Size())
+	for i := range outer {
+		for _, k := range o.Indices {
+			out = append(out, in[(i*n+k)*inner:][:inner]...)
+		}
+	}
+	return out
+}

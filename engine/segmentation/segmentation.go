@@ -23,7 +23,6 @@ import (
 
 	"latentbrush/engine/graph"
 	"latentbrush/engine/model"
-	"latentbrush/engine/model/safetensors"
 )
 
 // ErrNoHead reports a model without a label head.
@@ -50,10 +49,6 @@ func New(m *model.Model) (*Head, error) {
 	if f == nil {
 		return nil, ErrNoHead
 	}
-	return read(f, info)
-}
-
-func read(f *safetensors.File, info *model.HeadInfo) (*Head, error) {
 	h := &Head{info: info}
 	in := info.Inputs()
 	for l, out := range sizes(info) {
@@ -198,14 +193,13 @@ func (b *builder) foldNorm(below, layer Params) Params {
 type stage struct {
 	resolution int
 	maps       []*graph.Value
-	weights    []*graph.Value // [members·out, channels]
+	columns    []int // of the first layer's weight
 }
 
 // first is the first layer: [1, members·out, h, w].
 func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value {
 	g := b.g
-	rows := p.Weight.Dim(0) * p.Weight.Dim(1)
-	bias := g.Reshape(p.Bias, max(rows, 1))
+	bias := g.Reshape(p.Bias, max(p.Bias.Size(), 1))
 	stages := map[int]*stage{}
 	at := 0
 	for _, f := range b.info.Features {
@@ -214,11 +208,11 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 			s = &stage{resolution: f.Resolution}
 			stages[f.Resolution] = s
 		}
-		part := g.Slice(p.Weight, graph.Range{Axis: 2, Start: at, End: at + f.Channels})
-		w := g.Reshape(part, max(rows, 1), f.Channels)
-		at += f.Channels
+		for range f.Channels {
+			s.columns = append(s.columns, at)
+			at++
+		}
 		s.maps = append(s.maps, features[f.Name])
-		s.weights = append(s.weights, w)
 	}
 	var sum *graph.Value
 	add := func(x *graph.Value) {
@@ -237,7 +231,7 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 			continue
 		}
 		// Enlarging keeps constants, so the bias can be added to the smallest map.
-		x := b.project(s, bias)
+		x := b.project(s, p.Weight, bias)
 		bias = nil
 		if b.info.Upsample != model.UpsampleProgressive {
 			x = g.UpsampleLinear(x, b.resolution/r)
@@ -249,10 +243,10 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 }
 
 // project adds up what the maps of one resolution contribute.
-func (b *builder) project(s *stage, bias *graph.Value) *graph.Value {
+func (b *builder) project(s *stage, weight, bias *graph.Value) *graph.Value {
 	g := b.g
-	w := g.Concat(1, s.weights...)
-	w = g.Reshape(w, max(w.Dim(0), 1), max(w.Dim(1), 1), 1, 1)
+	rows := max(weight.Dim(0)*weight.Dim(1), 1)
+	w := g.Reshape(g.Gather(weight, 2, s.columns), rows, len(s.columns), 1, 1)
 	return g.Conv(g.Concat(1, s.maps...), w, bias, graph.ConvOptions{})
 }
 
