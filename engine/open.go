@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io/fs"
 	"sync"
 
@@ -35,6 +36,9 @@ type Engine struct {
 	// Sessions belong to the queue's goroutine.
 	full, quick *forward
 	step        *stepper
+	small       *image.RGBA
+	smallLabels *image.Paletted
+	photo       photoSessions
 
 	priorOnce sync.Once
 	prior     *edit.Prior
@@ -111,6 +115,7 @@ func (e *Engine) Close() error {
 	if e.step != nil {
 		errs = append(errs, e.step.session.Close())
 	}
+	errs = append(errs, e.photo.close())
 	return errors.Join(append(errs, e.model.Close())...)
 }
 
