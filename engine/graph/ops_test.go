@@ -173,7 +173,10 @@ func check(t tester, f function, inputs []tensor, rng *rand.Rand) {
 		}
 		return dot(weights, f.ref(moved))
 	}
-	const e = 1e-4
+	const (
+		e       = 1e-4
+		sampled = 40
+	)
 	unit := make([]tensor, len(inputs))
 	both := make([]tensor, len(inputs))
 	for i, x := range inputs {
@@ -184,9 +187,9 @@ func check(t tester, f function, inputs []tensor, rng *rand.Rand) {
 		wantFirst, wantSecond := newTensor(x.shape...), newTensor(x.shape...)
 		copy(wantFirst.data, got[fmt.Sprintf("first%d", i)].data)
 		copy(wantSecond.data, got[fmt.Sprintf("second%d", i)].data)
-		for n := range min(len(x.data), 60) {
+		for n := range min(len(x.data), sampled) {
 			j := n
-			if len(x.data) > 60 {
+			if len(x.data) > sampled {
 				j = rng.IntN(len(x.data)) // a sample of a large input
 			}
 			unit[i].data[j] = 1
