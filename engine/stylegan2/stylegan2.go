@@ -66,6 +66,8 @@ type layer struct {
 	weight      []float32 // [out, in, k, k]; [in, out, k, k] for up
 	squares     []float32 // [in, out]: Mᵀ
 	bias, noise []float32 // gain folded in; noise nil if there is none
+	offset      []float32 // bias + noise, [out, r, r], for small maps
+	blur        []float32 // [out, 1, 4, 4], up only
 }
 
 // New reads the generator's weights from a bundle.
@@ -181,10 +183,36 @@ func (gen *Generator) loadConv(l *loader, r int, name string, row int) *layer {
 			c.squares[i*c.out+o] = float32(sum)
 		}
 	}
+	if c.noise != nil && c.out*r*r <= mergedOffset {
+		for _, b := range c.bias {
+			for _, n := range c.noise {
+				c.offset = append(c.offset, b+n)
+			}
+		}
+	}
 	if c.up {
 		c.weight = swapped(c.weight, c.out, c.in, 9)
+		c.blur = blur(c.out)
 	}
 	return c
+}
+
+// mergedOffset is the largest number of elements for which bias and noise become
+// one constant; beyond it two passes that broadcast read less memory.
+const mergedOffset = 1 << 18
+
+// blur is the depthwise filter outer([1,3,3,1])/16 that follows the up-convolution.
+func blur(channels int) []float32 {
+	taps := [4]float32{1, 3, 3, 1}
+	all := make([]float32, 0, 16*channels)
+	for range channels {
+		for _, a := range taps {
+			for _, b := range taps {
+				all = append(all, a*b/16)
+			}
+		}
+	}
+	return all
 }
 
 func (gen *Generator) loadRGB(l *loader, r, row int) *layer {

@@ -111,10 +111,6 @@ func Crop(g *graph.Graph, x *graph.Value, r image.Rectangle) *graph.Value {
 		graph.Range{Axis: 3, Start: r.Min.X, End: r.Max.X})
 }
 
-// mergedBias is the largest number of elements for which bias and noise become
-// one constant; beyond it two passes that broadcast read less memory.
-const mergedBias = 1 << 18
-
 func (gen *Generator) conv(g *graph.Graph, l *layer, x, style *graph.Value, r int) *graph.Value {
 	// With raw weights Σs²W² is 1/g² of that with weights scaled by g = 1/√fan_in,
 	// so the ε that is added to it is, too.
@@ -129,7 +125,7 @@ func (gen *Generator) conv(g *graph.Graph, l *layer, x, style *graph.Value, r in
 	if l.up {
 		weight := g.Const(l.name+".weight", l.weight, l.in, l.out, 3, 3)
 		x = g.ConvTranspose(x, weight, nil, graph.ConvTransposeOptions{Stride: 2})
-		x = g.Conv(x, blur(g, l.out), nil, graph.ConvOptions{Pad: graph.AllSides(1), Groups: l.out})
+		x = g.Conv(x, g.Const("blur", l.blur, l.out, 1, 4, 4), nil, graph.ConvOptions{Pad: graph.AllSides(1), Groups: l.out})
 	} else {
 		weight := g.Const(l.name+".weight", l.weight, l.out, l.in, 3, 3)
 		x = g.Conv(x, weight, nil, graph.ConvOptions{Pad: graph.AllSides(1)})
@@ -138,14 +134,8 @@ func (gen *Generator) conv(g *graph.Graph, l *layer, x, style *graph.Value, r in
 	switch {
 	case l.noise == nil:
 		x = g.Add(x, g.Const(l.name+".bias", l.bias, 1, l.out, 1, 1))
-	case l.out*r*r <= mergedBias:
-		both := make([]float32, 0, l.out*r*r)
-		for _, b := range l.bias {
-			for _, n := range l.noise {
-				both = append(both, b+n)
-			}
-		}
-		x = g.Add(x, g.Const(l.name+".bias+noise", both, 1, l.out, r, r))
+	case l.offset != nil:
+		x = g.Add(x, g.Const(l.name+".bias+noise", l.offset, 1, l.out, r, r))
 	default:
 		x = g.Add(x, g.Const(l.name+".bias", l.bias, 1, l.out, 1, 1))
 		x = g.Add(x, g.Const(l.name+".noise", l.noise, 1, 1, r, r))
@@ -168,22 +158,6 @@ func (gen *Generator) clamp(g *graph.Graph, x *graph.Value) *graph.Value {
 		return g.Clip(x, -c, c)
 	}
 	return x
-}
-
-// blur is the depthwise filter outer([1,3,3,1])/16 that follows the up-convolution.
-func blur(g *graph.Graph, channels int) *graph.Value {
-	taps := [4]float32{1, 3, 3, 1}
-	one := make([]float32, 0, 16)
-	for _, a := range taps {
-		for _, b := range taps {
-			one = append(one, a*b/16)
-		}
-	}
-	all := make([]float32, 0, 16*channels)
-	for range channels {
-		all = append(all, one...)
-	}
-	return g.Const("blur", all, channels, 1, 4, 4)
 }
 
 // Picture converts a picture [3, h, w] from the network's range [−1, 1] to
