@@ -7,6 +7,7 @@
 import argparse
 import json
 import os
+import re
 import struct
 
 import numpy as np
@@ -86,13 +87,28 @@ def to_half(state, config, z):
     return (small if finite and rms <= 1e-3 else state), rms, most
 
 
+def classes(source):
+    """The manifest's classes, read from the table in assets/portrait/classes.go, which defines them."""
+    pattern = r'\{(\w+), "(\w+)", color\.RGBA\{(\d+), (\d+), (\d+), 255\}, (\w+), "(\w+)"\}'
+    rows = re.findall(pattern, open(source).read())
+    ids = {row[0]: i for i, row in enumerate(rows)}
+    out = []
+    for i, (own, name, r, g, b, pair, group) in enumerate(rows):
+        c = {"id": i, "name": name, "colour": "#%02x%02x%02x" % (int(r), int(g), int(b))}
+        if pair != own:
+            c["pair"] = ids[pair]
+        out.append(dict(c, group=group))
+    return out
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--checkpoint", required=True)
     p.add_argument("--data", required=True)
     p.add_argument("--heldout", required=True)
     p.add_argument("--out", required=True)
-    p.add_argument("--classes", help="JSON list of the manifest's classes; default: those in dataset.json")
+    p.add_argument("--classes", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "portrait",
+                                                     "classes.go"), help="the Go table of the classes")
     p.add_argument("--resolution", type=int)
     p.add_argument("--psi", type=float, default=0.85)
     args = p.parse_args()
@@ -122,7 +138,7 @@ def main():
         "mapping_layers": config["mapping_layers"], "mapping_lr_mul": 0.01,
         "channels": {str(r): c for r, c in config["channels"].items()}, "demodulation": "scaled", "noise": "none",
         "truncation": {"psi": args.psi},
-        "classes": json.load(open(args.classes)) if args.classes else pictures.facts["classes"],
+        "classes": classes(args.classes),
         "licence": "CC0-1.0", "author": "Latentbrush", "training": training,
     }
     path = os.path.join(args.out, "model.json")
