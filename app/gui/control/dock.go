@@ -20,6 +20,7 @@ type Section struct {
 	Content fyne.CanvasObject
 	Least   float32 // least height of the content
 	Weight  float32 // share of the free height
+	Most    func() float32 // greatest useful height, nil for any
 	Closed  bool
 }
 
@@ -117,8 +118,20 @@ func (d *Dock) heights(total float32) []float32 {
 			weight += s.Weight
 		}
 	}
+	full := map[int]bool{}
 	for i, s := range d.Sections {
-		if s.Closed {
+		if s.Closed || s.Most == nil {
+			continue
+		}
+		if most := s.Most(); weight > s.Weight && s.Least+free*s.Weight/weight > most && most >= s.Least {
+			out[i] = most
+			free -= most - s.Least
+			weight -= s.Weight
+			full[i] = true
+		}
+	}
+	for i, s := range d.Sections {
+		if s.Closed || full[i] {
 			continue
 		}
 		out[i] = s.Least

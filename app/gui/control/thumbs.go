@@ -125,7 +125,7 @@ func (t *Thumbs) fill() {
 		k := first + i
 		pos := fyne.NewPos(8+float32(k%cols)*cell.Width, float32(k/cols)*cell.Height+2)
 		if t.Strip {
-			pos = fyne.NewPos(float32(k)*cell.Width, 0)
+			pos = fyne.NewPos(float32(k)*cell.Width+1, 1)
 		}
 		c.set(t.items[k], t.items[k].Key == t.selected && t.selected != "")
 		c.Move(pos)

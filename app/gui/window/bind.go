@@ -140,7 +140,12 @@ func (w *Window) bind() {
 		}
 	}
 	check("view.two", nil, func() bool { return w.settings.View != "one" }, arrange("two"))
-	check("view.one", nil, func() bool { return w.settings.View == "one" }, arrange("one"))
+	check("view.one", nil, func() bool { return w.settings.View == "one" }, func() {
+		arrange("one")()
+		if w.settings.Overlay == 0 { // one view has to show the classes, too
+			w.setOverlay(0.5)
+		}
+	})
 	set("view.swap", nil, func() {
 		if w.settings.View == "swapped" {
 			arrange("two")()
@@ -196,7 +201,17 @@ func (w *Window) bind() {
 	hold("hold.overlay", open, func() { w.stage.Peek(true) }, func() { w.stage.Peek(false) })
 }
 
-func canUndo(d *document.Document) bool { _, ok := d.UndoLabel(); return ok }
+// canUndo reports whether there is a step to take back; the empty document before
+// the first picture is not gone back to.
+func canUndo(d *document.Document) bool {
+	if _, ok := d.UndoLabel(); !ok {
+		return false
+	}
+	n, _ := d.Node(d.Current())
+	p, ok := d.Node(n.Parent)
+	return ok && p.Parent != 0
+}
+
 func canRedo(d *document.Document) bool { _, ok := d.RedoLabel(); return ok }
 
 func step10(v float64, n int) float64 { return min(1, max(0, (math.Round(v*10)+float64(n))/10)) }

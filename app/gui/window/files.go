@@ -648,11 +648,16 @@ func (w *Window) quitWindow() {
 
 // Close closes the window without asking.
 func (w *Window) Close() {
+	w.Shut()
+	w.win.SetCloseIntercept(nil)
+	w.win.Close()
+}
+
+// Shut ends everything that runs for the window, which is of no use afterwards.
+func (w *Window) Shut() {
 	w.closeDocument()
 	w.closeEngine()
 	w.quit()
-	w.win.SetCloseIntercept(nil)
-	w.win.Close()
 }
 
 // chooseModel opens another model.

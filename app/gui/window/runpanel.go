@@ -69,6 +69,7 @@ func newRunPanel(table *action.Table, onScrub func(int), acceptEdit func()) *run
 	meters := container.New(&meterLayout{}, p.matchName, p.match, p.leakName, p.leak, p.step, p.left)
 	p.object = control.NewPanel(look.Surface, "top", container.New(&runLayout{}, p.buttons, p.chart, meters))
 	p.set(idle)
+	p.setMeters(-1, -1)
 	return p
 }
 

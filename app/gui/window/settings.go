@@ -67,7 +67,7 @@ func (s *Settings) defaults() {
 		s.Height = 900
 	}
 	if !(s.Overlay >= 0 && s.Overlay <= 1) {
-		s.Overlay = 0.5
+		s.Overlay = 0
 	}
 	if !(s.Brush > 0 && s.Brush <= 1) {
 		s.Brush = 0.05

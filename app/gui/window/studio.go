@@ -727,9 +727,12 @@ func (w *Window) showHistory() {
 	}
 	if len(nodes) > 0 {
 		walk(nodes[0].ID, 0)
+		if len(items) > 1 && nodes[0].Parent == 0 && nodes[0].Label.Key == "new" {
+			items = items[1:]
+		}
 	}
 	w.history.SetItems(items)
-	note := strconv.Itoa(len(nodes))
+	note := strconv.Itoa(len(items))
 	if branches > 0 {
 		note = words.T("history.branches", branches+1)
 	}

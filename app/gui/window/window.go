@@ -214,6 +214,7 @@ func (w *Window) build() {
 	})
 	w.root = container.New(w.frame, w.top.object, w.bar.object, w.tools.object, stage,
 		w.stripObject(), control.NewPanel(look.Surface, "left", w.dock), handle, w.status.object)
+	w.win.SetPadded(false)
 	w.win.SetContent(container.NewStack(w.root, w.toasts.Object(), w.tips.Object()))
 	w.showAll()
 }
@@ -295,15 +296,16 @@ func (w *Window) buildDock() {
 	run := func(id string) func() { return func() { w.table.Run(id) } }
 	w.sect = map[string]*control.Section{
 		"classes": {
-			ID: "classes", Title: words.T("panel.classes"), Content: classBody, Least: 110, Weight: 170,
+			ID: "classes", Title: words.T("panel.classes"), Content: classBody, Least: 150, Weight: 220,
+			Most: func() float32 { return w.classes.MinSize().Height + filterBox.MinSize().Height*visible(filterBox) },
 			Actions: []fyne.CanvasObject{control.NewSmallButton("search", words.T("class.filter"), showFilter)},
 		},
 		"edits": {
-			ID: "edits", Title: words.T("panel.edits"), Content: container.NewVScroll(w.edits), Least: 60, Weight: 130,
+			ID: "edits", Title: words.T("panel.edits"), Content: container.NewVScroll(w.edits), Least: 70, Weight: 90,
 			Actions: []fyne.CanvasObject{control.NewSmallButton("reset", words.T("action.vector.reset"), run("vector.reset"))},
 		},
 		"library": {
-			ID: "library", Title: words.T("panel.library"), Least: 100, Weight: 170,
+			ID: "library", Title: words.T("panel.library"), Least: 90, Weight: 90,
 			Content: container.NewBorder(container.New(&inset{8, 2}, search), nil, nil, nil, container.New(&inset{0, 4}, w.library)),
 			Actions: []fyne.CanvasObject{
 				control.NewSmallButton("star", words.T("library.starred"), w.toggleStarred),
@@ -311,7 +313,7 @@ func (w *Window) buildDock() {
 			},
 		},
 		"history": {
-			ID: "history", Title: words.T("panel.history"), Content: w.history, Least: 40, Weight: 70,
+			ID: "history", Title: words.T("panel.history"), Content: w.history, Least: 40, Weight: 40,
 			Actions: []fyne.CanvasObject{
 				control.NewSmallButton("undo", words.T("action.edit.undo"), run("edit.undo")),
 				control.NewSmallButton("redo", words.T("action.edit.redo"), run("edit.redo")),
@@ -333,6 +335,14 @@ func (w *Window) buildStrip() {
 	w.seed = control.NewButton(control.Flat, "dice", words.T("strip.seed"), func() { w.table.Run("latent.random") })
 	w.seed.Name = words.T("action.latent.random")
 	w.seed.OnMenu = func(fyne.Position) { w.table.Run("latent.seed") }
+}
+
+// visible is 1 for an object that is shown, else 0.
+func visible(o fyne.CanvasObject) float32 {
+	if o.Visible() {
+		return 1
+	}
+	return 0
 }
 
 const statStripSide = stripHeight - 14
