@@ -60,7 +60,7 @@ type Frame struct {
 	Confidence *image.Gray
 	// Preview marks a frame of the quick network; the full one follows.
 	Preview bool
-	// Elapsed is the time on the device.
+	// Elapsed is the time from the start of the run to the finished frame.
 	Elapsed time.Duration
 }
 

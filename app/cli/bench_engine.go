@@ -86,7 +86,7 @@ func (b *Bench) sessionOf(g *graph.Graph, err error) (*ort.Session, error) {
 
 // pair times the forward and the step session of a network.
 func (b *Bench) pair(ctx context.Context, gen *stylegan2.Generator, head *segmentation.Head, network *loss.Perceptual) (forward, step time.Duration, err error) {
-	f, err := b.sessionOf(engine.ForwardGraph(gen, head, 0))
+	f, err := b.sessionOf(engine.ForwardGraph(gen, head))
 	if err != nil {
 		return 0, 0, err
 	}
