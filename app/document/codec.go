@@ -241,6 +241,11 @@ func finite(x float64) float64 {
 	return x
 }
 
+func finiteCalibration(c vectors.Calibration) vectors.Calibration {
+	c.UnitEffect, c.SafeLo, c.SafeHi = finite(c.UnitEffect), finite(c.SafeLo), finite(c.SafeHi)
+	return c
+}
+
 func (e *encoder) scene(b *batch, s *Scene) int {
 	if id, ok := e.scenes[s]; ok {
 		return id
@@ -260,7 +265,7 @@ func (e *encoder) scene(b *batch, s *Scene) int {
 	for _, k := range s.Stack {
 		edit := editRow{
 			ID: k.ID, Name: k.Name, Library: k.Library, Content: k.Content, Delta: e.code(b, k.Delta), Strength: k.Strength, On: k.On,
-			Calibration: k.Calibration, Correction: e.code(b, k.Refined.Correction), RefinedAt: k.Refined.Strength, RefineSteps: k.Refined.Steps,
+			Calibration: finiteCalibration(k.Calibration), Correction: e.code(b, k.Refined.Correction), RefinedAt: k.Refined.Strength, RefineSteps: k.Refined.Steps,
 		}
 		for _, c := range k.Classes {
 			edit.Classes = append(edit.Classes, int(c))

@@ -32,7 +32,7 @@ const (
 	MaxSide      = 4096 // pixels of a picture's side
 	maxNotes     = 1 << 20
 	mergeWithin  = time.Second // adjacent moves of one slider become one step
-	maxTitleSize = 400
+	maxTitleSize = 1000        // bytes of a name
 )
 
 // Aspect is a set of parts of a document that changed.
@@ -259,23 +259,22 @@ func (d *Document) doMerged(key string, final bool, label Label, scene *Scene) {
 // changes from the canvas's other commands go here, too. Nil is ignored.
 func (d *Document) Painted(ch *canvas.Change) {
 	if ch != nil {
-		d.do(Label{Key: ch.Name()}, d.scene, ch)
+		d.do(Label{Key: ch.Name()[:min(len(ch.Name()), maxLabel)]}, d.scene, ch)
 	}
 }
 
-// SetPicture opens another picture: where it comes from, its code, and the labels of that code. The edit stack
-// is emptied and the canvas shows the labels.
+// SetPicture opens another picture: where it comes from, its code, and the labels of that code, nil for a model
+// without labels. The edit stack is emptied and the canvas shows the labels.
 func (d *Document) SetPicture(source Source, code latent.Code, labels *image.Paletted) error {
 	if err := code.Check(d.space.Rows, d.space.Dim); err != nil {
 		return fmt.Errorf("document: %w", err)
 	}
-	change, err := d.canvas.Rebase("picture", labels, false)
-	if err != nil {
-		return fmt.Errorf("document: %w", err)
+	if p := source.Photo; len(source.Name) > maxTitleSize || (p != nil && (len(p.Name) > maxTitleSize || len(p.Data) > maxPhoto)) {
+		return fmt.Errorf("document: a photo of at most %d MB with a name of at most %d bytes expected", maxPhoto>>20, maxTitleSize)
 	}
-	reset, err := d.canvas.ResetRegion("picture")
+	changes, err := d.newLabels(labels)
 	if err != nil {
-		return fmt.Errorf("document: %w", err)
+		return err
 	}
 	s := d.scene.clone()
 	s.Source, s.Start = source, code
@@ -285,7 +284,54 @@ func (d *Document) SetPicture(source Source, code latent.Code, labels *image.Pal
 	if source.Kind == SeedSource {
 		label.Args = []string{strconv.FormatUint(source.Seed, 10)}
 	}
-	d.do(label, s, change, reset)
+	d.do(label, s, changes...)
+	return nil
+}
+
+// newLabels gives the canvas the labels of another picture and takes all marks away.
+func (d *Document) newLabels(labels *image.Paletted) ([]*canvas.Change, error) {
+	if labels == nil {
+		labels = image.NewPaletted(d.canvas.Bounds(), d.canvas.Palette())
+	}
+	change, err := d.canvas.Rebase("picture", labels, false)
+	if err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	reset, err := d.canvas.ResetRegion("picture")
+	if err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	return []*canvas.Change{change, reset}, nil
+}
+
+// ImportMask paints a label map, as read by [ReadMask], onto the canvas. Locked classes keep their pixels.
+func (d *Document) ImportMask(labels *image.Paletted) error {
+	if labels.Rect.Size() != d.canvas.Bounds().Size() {
+		return fmt.Errorf("document: the mask is %v pixels, the picture %v", labels.Rect.Size(), d.canvas.Bounds().Size())
+	}
+	for _, v := range labels.Pix {
+		if int(v) >= len(d.space.Classes) {
+			return fmt.Errorf("document: the mask has class %d, but the model has %d classes", v, len(d.space.Classes))
+		}
+	}
+	// The mask has many classes, so that the one that is being painted now does not matter.
+	preserve := d.canvas.Protection.PreserveOthers
+	d.canvas.Protection.PreserveOthers = false
+	edit, err := d.canvas.Begin(canvas.Ink{Kind: canvas.Paint})
+	d.canvas.Protection.PreserveOthers = preserve
+	if err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
+	present := d.canvas.Labels()
+	for y := range d.space.Height {
+		for x := range d.space.Width {
+			v := labels.ColorIndexAt(labels.Rect.Min.X+x, labels.Rect.Min.Y+y)
+			if v != present.ColorIndexAt(x, y) {
+				edit.Put(x, y, v)
+			}
+		}
+	}
+	d.Painted(edit.Commit("mask.import"))
 	return nil
 }
 
@@ -314,6 +360,9 @@ func (d *Document) AddVector(library string, v *vectors.Vector, strength float64
 func (d *Document) AddDelta(name string, delta latent.Code, classes []uint8) (EditID, error) {
 	if err := delta.Check(d.space.Rows, d.space.Dim); err != nil {
 		return 0, fmt.Errorf("document: %w", err)
+	}
+	if err := vectors.CheckName(name); err != nil {
+		return 0, err
 	}
 	return d.push(Label{Key: "edit.add", Args: []string{name}}, Edit{
 		Name: name, Delta: delta, Strength: 1, On: true, Classes: slices.Clone(classes),
@@ -390,14 +439,59 @@ func (d *Document) RenameEdit(id EditID, name string) error {
 	return nil
 }
 
-// LinkEdit notes that an edit was saved as a vector of the library.
+// VectorOf makes a vector of an edit, as it acts now: strength 1 of the vector is the present strength of the edit
+// with its correction. Pictures and calibration are the caller's to add. An edit of strength 0 is refused.
+func (d *Document) VectorOf(id EditID, name string) (*vectors.Vector, error) {
+	e, ok := d.scene.Edit(id)
+	if !ok {
+		return nil, ErrNoEdit
+	}
+	if err := vectors.CheckName(name); err != nil {
+		return nil, err
+	}
+	if e.Strength == 0 {
+		return nil, fmt.Errorf("document: %q has strength 0, which would be a vector that does nothing", e.Name)
+	}
+	terms := []vectors.Term{{Delta: e.Delta, Strength: e.Strength}}
+	if e.RefinedNow() {
+		terms = append(terms, vectors.Term{Delta: e.Refined.Correction, Strength: 1})
+	}
+	v := vectors.New(name, d.space.Model, vectors.Sum(latent.New(d.space.Rows, d.space.Dim), terms...))
+	for _, c := range e.Classes {
+		if int(c) < len(d.space.Classes) {
+			v.Classes = append(v.Classes, vectors.Class{ID: c, Name: d.space.Classes[c].Name})
+		}
+	}
+	v.Learnt = vectors.Learnt{How: "painting", Edits: 1}
+	if s := d.scene.Source; s.Kind == SeedSource {
+		v.Learnt.Seed = int64(s.Seed)
+	}
+	for _, c := range d.scene.Choices {
+		if c.Edit == id {
+			v.Learnt.Steps = c.Run.Steps[c.Step].Index
+		}
+	}
+	return v, nil
+}
+
+// LinkEdit notes that an edit was saved as the vector v of [Document.VectorOf]: the entry becomes that vector at
+// strength 1, which looks the same.
 func (d *Document) LinkEdit(id EditID, library string, v *vectors.Vector) error {
+	if err := v.FitsModel(d.space.Model, d.space.Rows, d.space.Dim); err != nil {
+		return err
+	}
 	s, i, err := d.edit(id)
 	if err != nil {
 		return err
 	}
 	e := &s.Stack[i]
+	if e.Content != v.Content {
+		e.Delta, e.Strength, e.Refined = v.Delta, 1, Refined{}
+	}
 	e.Name, e.Library, e.Content, e.Calibration = v.Name, library, v.Content, v.Calibration
+	if s.LabelsOf == keyOf(d.Code()) {
+		s.LabelsOf = keyOf(s.Code()) // the same code but for rounding
+	}
 	d.do(Label{Key: "edit.save", Args: []string{v.Name}}, s)
 	return nil
 }
@@ -492,11 +586,8 @@ func (d *Document) Accept(run *Run, step int, labels *image.Paletted, asEdit boo
 		return 0, fmt.Errorf("document: step %d of a run with %d steps", step, len(run.Steps))
 	}
 	code := run.Steps[step].Code
-	if err := code.Check(d.space.Rows, d.space.Dim); err != nil {
-		return 0, fmt.Errorf("document: %w", err)
-	}
-	if err := run.Start.Check(d.space.Rows, d.space.Dim); err != nil {
-		return 0, fmt.Errorf("document: %w", err)
+	if err := run.check(d.space); err != nil {
+		return 0, err
 	}
 	if keyOf(run.Start) != keyOf(d.Code()) {
 		return 0, fmt.Errorf("document: %q began at another picture", run.Name)
@@ -704,6 +795,7 @@ func (d *Document) View() ViewState { return d.view }
 
 // SetView keeps how the window shows the document. It is not a command.
 func (d *Document) SetView(to ViewState) {
+	to.Zoom, to.X, to.Y, to.Overlay = finite(to.Zoom), finite(to.X), finite(to.Y), finite(to.Overlay)
 	if to != d.view {
 		d.view = to
 		d.announce(View)

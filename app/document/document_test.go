@@ -560,6 +560,75 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
+func TestVectorOfAnEdit(t *testing.T) {
+	d := sample(t, 1)
+	r := run(d.Code(), 5, 60)
+	id, err := d.Accept(r, 59, labelsOf(t, r.Steps[59].Code), true, []uint8{2, 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetStrength(id, 1.5, true); err != nil {
+		t.Fatal(err)
+	}
+	_, with, err := d.RefineCodes(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetRefined(id, with.AddScaled(0.1, randomCode(3)), 10); err != nil {
+		t.Fatal(err)
+	}
+	before := d.Code()
+	v, err := d.VectorOf(id, "Fringe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Learnt.Steps != 60 || v.Learnt.Seed != 1 || len(v.Classes) != 2 || v.Classes[1].Name != "hair" || v.Model != testSpace().Model {
+		t.Errorf("%+v", v.Facts)
+	}
+	if err := d.LinkEdit(id, "fringe", v); err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := d.Scene().Edit(id); e.Strength != 1 || e.Library != "fringe" || e.Name != "Fringe" {
+		t.Errorf("%+v", e)
+	}
+	if got := d.Code().Distance(before); got > 1e-5 {
+		t.Errorf("saving moved the code by %g", got)
+	}
+	if err := d.SetStrength(id, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.VectorOf(id, "Nothing"); err == nil {
+		t.Error("a vector of strength 0 was made")
+	}
+}
+
+func TestImportMask(t *testing.T) {
+	d := sample(t, 1)
+	p := d.Scene().Protection
+	p.Locked[2], p.PreserveOthers = true, true
+	d.SetProtection(p)
+	s := d.Scene().Symmetry
+	s.On = true
+	d.SetSymmetry(s)
+	old, mask := d.Canvas().LabelsCopy(), labelsOf(t, randomCode(2))
+	if err := d.ImportMask(mask); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range d.Canvas().Labels().Pix {
+		want := mask.Pix[i]
+		if old.Pix[i] == 2 || want == 2 {
+			want = old.Pix[i]
+		}
+		touched := canvas.Mark(d.Canvas().Marks().Pix[i])&canvas.Touched != 0
+		if v != want || touched != (want != old.Pix[i]) {
+			t.Fatalf("pixel %d is %d, touched %v; %d expected", i, v, touched, want)
+		}
+	}
+	if err := d.Undo(); err != nil || !slices.Equal(d.Canvas().Labels().Pix, old.Pix) {
+		t.Errorf("undo: %v", err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	d, err := document.New(testSpace())
 	if err != nil {

@@ -44,6 +44,7 @@ type about struct {
 	Title string    `json:"title"`
 	Path  string    `json:"path,omitempty"`
 	Time  time.Time `json:"time"`
+	Dirty bool      `json:"dirty"` // the project that follows has unsaved changes
 }
 
 // Journal writes every command of a document to a file as it is made, on a
@@ -164,7 +165,7 @@ func (j *Journal) restart(d *Document) {
 	j.mu.Lock()
 	j.size = 0
 	j.mu.Unlock()
-	j.give(job{begin: d.capture(), about: about{ID: d.id, Title: d.Title(), Path: d.path, Time: d.now().UTC()}})
+	j.give(job{begin: d.capture(), about: about{ID: d.id, Title: d.Title(), Path: d.path, Time: d.now().UTC(), Dirty: d.Dirty()}})
 }
 
 // loop writes what waits, in order, with one flush of the disk for all that waited.
@@ -338,9 +339,15 @@ func Recoverable(dir string) ([]Lost, error) {
 			continue // its process lives
 		}
 		unlock()
-		l, err := inspect(path)
+		l, changed, err := inspect(path)
 		if err != nil {
 			continue // unreadable is not the same as empty: it stays
+		}
+		if !changed {
+			if err := l.Discard(); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		lost = append(lost, l)
 	}
@@ -352,30 +359,33 @@ func Recoverable(dir string) ([]Lost, error) {
 	return lost, nil
 }
 
-func inspect(path string) (Lost, error) {
+// inspect reads the first record, and reports whether the journal holds anything that was not saved.
+func inspect(path string) (l Lost, changed bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Lost{}, err
+		return Lost{}, false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Lost{}, err
+		return Lost{}, false, err
 	}
 	raw := make([]byte, min(info.Size(), 1<<16))
 	if _, err := io.ReadFull(f, raw); err != nil {
-		return Lost{}, err
+		return Lost{}, false, err
 	}
 	raw, ok := bytes.CutPrefix(raw, []byte(journalMagic))
-	kind, head, _, whole := readRecord(raw)
-	if !ok || !whole || kind != recordAbout {
-		return Lost{}, fmt.Errorf("%s is no journal", path)
+	kind, head, rest, whole := readRecord(raw)
+	if !ok || !whole || kind != recordAbout || len(rest) < 9 {
+		return Lost{}, false, fmt.Errorf("%s is no journal", path)
 	}
 	var a about
 	if err := unmarshal(head, &a); err != nil {
-		return Lost{}, err
+		return Lost{}, false, err
 	}
-	return Lost{Title: a.Title, Path: a.Path, Time: info.ModTime(), file: path}, nil
+	project := int64(len(journalMagic)+9+len(head)+9) + int64(binary.LittleEndian.Uint32(rest[1:]))
+	l = Lost{Title: a.Title, Path: a.Path, Time: info.ModTime(), file: path}
+	return l, a.Dirty || info.Size() > project, nil
 }
 
 // Open brings the document back as it was after the last command that reached the disk. It has unsaved changes.

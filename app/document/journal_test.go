@@ -171,6 +171,46 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	}
 }
 
+func TestNothingToRecover(t *testing.T) {
+	dir := t.TempDir()
+	d := sample(t, 1)
+	path := filepath.Join(dir, "a.lbproj")
+	if err := d.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, strokes := range []int{0, 1} {
+		d, err := document.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(dir, strconv.Itoa(strokes))
+		if err := d.StartJournal(folder, nil); err != nil {
+			t.Fatal(err)
+		}
+		for n := range strokes {
+			stroke(t, d, n+1)
+		}
+		if err := d.FlushJournal(); err != nil {
+			t.Fatal(err)
+		}
+		raw := newest(t, folder)
+		if err := d.CloseJournal(); err != nil {
+			t.Fatal(err)
+		}
+		// What a killed process leaves.
+		if err := os.WriteFile(filepath.Join(folder, "x.lbjournal"), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lost, err := document.Recoverable(folder)
+		if err != nil || len(lost) != strokes {
+			t.Errorf("after %d strokes: %d documents to recover, %v", strokes, len(lost), err)
+		}
+		if len(lost) == 1 && (lost[0].Title != "a" || lost[0].Path != path) {
+			t.Errorf("%+v", lost[0])
+		}
+	}
+}
+
 // newest returns the only journal in dir.
 func newest(t interface{ Fatal(...any) }, dir string) []byte {
 	files, err := filepath.Glob(filepath.Join(dir, "*.lbjournal"))

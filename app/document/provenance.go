@@ -184,13 +184,9 @@ func (d *Document) SetProvenance(p Provenance, labels *image.Paletted) error {
 	if err != nil {
 		return fmt.Errorf("document: %w", err)
 	}
-	change, err := d.canvas.Rebase("picture", labels, false)
+	changes, err := d.newLabels(labels)
 	if err != nil {
-		return fmt.Errorf("document: %w", err)
-	}
-	reset, err := d.canvas.ResetRegion("picture")
-	if err != nil {
-		return fmt.Errorf("document: %w", err)
+		return err
 	}
 	d.nextID += EditID(len(stack))
 	s := d.scene.clone()
@@ -200,7 +196,7 @@ func (d *Document) SetProvenance(p Provenance, labels *image.Paletted) error {
 	}
 	s.Start, s.Stack, s.Choices, s.Status = start, stack, nil, nil
 	s.LabelsOf = keyOf(s.Code())
-	d.do(Label{Key: "open.export", Args: []string{p.Name}}, s, change, reset)
+	d.do(Label{Key: "open.export", Args: []string{p.Name}}, s, changes...)
 	return nil
 }
 

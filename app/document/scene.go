@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"image/color"
 	"maps"
 	"math"
@@ -237,6 +238,25 @@ type Run struct {
 	Steps  []RunStep   // in order
 	Best   int         // index into Steps of the step that the engine recommends
 	Reason string      // why it ended
+}
+
+// check returns an error when a project with the run could not be read back.
+func (r *Run) check(space Space) error {
+	if err := vectors.CheckName(r.Name); err != nil {
+		return err
+	}
+	if len(r.Steps) > MaxRunSteps || r.Best < 0 || r.Best >= len(r.Steps) {
+		return fmt.Errorf("document: a run of %d steps with number %d as the best, 1 to %d expected", len(r.Steps), r.Best, MaxRunSteps)
+	}
+	if err := r.Start.Check(space.Rows, space.Dim); err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
+	for _, s := range r.Steps {
+		if err := s.Code.Check(space.Rows, space.Dim); err != nil {
+			return fmt.Errorf("document: step %d: %w", s.Index, err)
+		}
+	}
+	return nil
 }
 
 // RunStep is one kept step of a [Run].
