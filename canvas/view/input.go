@@ -30,6 +30,8 @@ type input struct {
 	lastClick time.Time
 	lastPos   fyne.Position
 	wheel     float32 // part of a click not used yet
+
+	missed []fyne.Position // relative to the window
 }
 
 type gesture uint8
@@ -111,7 +113,7 @@ func (p *Pane) MouseDown(e *desktop.MouseEvent) {
 		double := e.Button == desktop.MouseButtonPrimary && now.Sub(p.input.lastClick) < doubleClick &&
 			distance(p.input.lastPos, e.Position) < resizeFrom
 		p.input.lastClick, p.input.lastPos = now, e.Position
-		p.input.gesture = painting
+		p.input.gesture, p.input.missed = painting, p.input.missed[:0]
 		p.send(canvas.Press, e.Position)
 		if double {
 			p.input.lastClick = time.Time{}
@@ -136,10 +138,10 @@ func (p *Pane) drag(pos fyne.Position) {
 	s := p.stage
 	switch p.input.gesture {
 	case painting:
-		p.send(canvas.Drag, pos)
+		p.strokeTo(pos)
 	case panningView:
 		k := p.scale()
-		s.viewport.Pan(float64(pos.X-before.X)*k, float64(pos.Y-before.Y)*k, p.pixelSize())
+		s.viewport.Pan(math.Round(float64(pos.X-before.X)*k), math.Round(float64(pos.Y-before.Y)*k), p.pixelSize())
 	case maybeResize, resizingBrush:
 		if p.input.gesture == maybeResize {
 			if distance(pos, p.input.from) < resizeFrom {
@@ -159,10 +161,30 @@ func (p *Pane) drag(pos fyne.Position) {
 	}
 }
 
+// strokeTo goes on painting through the positions missed, drawing once.
+func (p *Pane) strokeTo(pos fyne.Position) {
+	s := p.stage
+	s.batch = true
+	corner := fyne.Position{}
+	if len(p.input.missed) > 0 {
+		corner = fyne.CurrentApp().Driver().AbsolutePositionForObject(p)
+	}
+	for _, at := range p.input.missed {
+		if at := at.Subtract(corner); at != pos {
+			p.send(canvas.Drag, at)
+		}
+	}
+	p.input.missed = p.input.missed[:0]
+	p.send(canvas.Drag, pos)
+	s.batch = false
+	s.drawChanged()
+}
+
 // finish ends the gesture where the pointer was last seen.
 func (p *Pane) finish(pos fyne.Position) {
 	g := p.input.gesture
 	p.input.gesture, p.input.panning, p.input.resizing = idle, false, false
+	p.input.missed = p.input.missed[:0]
 	switch g {
 	case painting:
 		p.send(canvas.Release, pos)
@@ -171,6 +193,8 @@ func (p *Pane) finish(pos fyne.Position) {
 		p.send(canvas.Release, p.input.from)
 	}
 	p.input.down = 0
+	// The toolkit takes the focus away when a button goes up outside.
+	p.focus(false)
 	p.updateRing()
 }
 
@@ -206,6 +230,9 @@ func (p *Pane) DragEnd() {
 // MouseIn takes the focus, so that single keys work without a click.
 func (p *Pane) MouseIn(e *desktop.MouseEvent) {
 	p.focus(false)
+	if p.align() {
+		p.place()
+	}
 	p.MouseMoved(e)
 }
 
@@ -257,7 +284,7 @@ func (p *Pane) Scrolled(e *fyne.ScrollEvent) {
 		return
 	}
 	if !size {
-		p.stage.viewport.Step(n, p.pixels(e.Position), p.pixelSize())
+		p.stage.viewport.Step(n, p.pixelAt(e.Position), p.pixelSize())
 		p.stage.pointerAt(p, p.toPicture(e.Position))
 		return
 	}

@@ -29,6 +29,8 @@ type Pane struct {
 	tiles *canvas.Tiles
 	look  canvas.Look // as chosen; what is held comes on top
 	input input
+	// offset is where the first whole screen pixel lies.
+	offset canvas.Point
 
 	clip   *container.Clip
 	inner  *fyne.Container
@@ -153,31 +155,69 @@ func (p *Pane) pixelSize() canvas.Point {
 	return canvas.Point{X: math.Round(float64(s.Width) * k), Y: math.Round(float64(s.Height) * k)}
 }
 
-// pixels converts a position of the toolkit to screen pixels.
+// align works out how far the pane's corner lies from the next whole screen
+// pixel. The toolkit gives panes fractions of pixels, but what is drawn and what
+// the pointer reports are whole ones. It reports whether that changed.
+func (p *Pane) align() bool {
+	app := fyne.CurrentApp()
+	if app == nil {
+		return false
+	}
+	k := p.scale()
+	corner := app.Driver().AbsolutePositionForObject(p)
+	x, y := float64(corner.X)*k, float64(corner.Y)*k
+	now := canvas.Point{X: math.Round(x) - x, Y: math.Round(y) - y}
+	changed := now != p.offset
+	p.offset = now
+	return changed
+}
+
+// pixels converts a position of the toolkit to screen pixels from the pane's
+// first whole one.
 func (p *Pane) pixels(pos fyne.Position) canvas.Point {
 	k := p.scale()
-	return canvas.Point{X: float64(pos.X) * k, Y: float64(pos.Y) * k}
+	return canvas.Point{X: float64(pos.X)*k - p.offset.X, Y: float64(pos.Y)*k - p.offset.Y}
+}
+
+func (p *Pane) units() units { return units{p.scale(), p.offset} }
+
+// units converts screen pixels of a pane to units of the toolkit.
+type units struct {
+	scale  float64
+	offset canvas.Point
+}
+
+func (u units) pos(x, y float64) fyne.Position {
+	return fyne.NewPos(float32((x+u.offset.X)/u.scale), float32((y+u.offset.Y)/u.scale))
+}
+
+func (u units) size(w, h float64) fyne.Size {
+	return fyne.NewSize(float32(w/u.scale), float32(h/u.scale))
 }
 
 // toPicture returns the place of the picture under the screen pixel at pos. The
 // toolkit reports the top left corner of that pixel; its middle is what the
 // user points at.
 func (p *Pane) toPicture(pos fyne.Position) canvas.Point {
+	return p.stage.viewport.ToPicture(p.pixelAt(pos), p.pixelSize())
+}
+
+// pixelAt returns the middle of the screen pixel at a position.
+func (p *Pane) pixelAt(pos fyne.Position) canvas.Point {
 	at := p.pixels(pos)
-	return p.stage.viewport.ToPicture(canvas.Point{X: math.Floor(at.X+1e-3) + 0.5, Y: math.Floor(at.Y+1e-3) + 0.5}, p.pixelSize())
+	return canvas.Point{X: math.Floor(at.X+1e-3) + 0.5, Y: math.Floor(at.Y+1e-3) + 0.5}
 }
 
 // PositionOf returns the position, relative to the pane, of a place of the
 // picture.
 func (p *Pane) PositionOf(at canvas.Point) fyne.Position {
 	q := p.stage.viewport.ToPane(at, p.pixelSize())
-	k := p.scale()
-	return fyne.NewPos(float32(q.X/k), float32(q.Y/k))
+	return p.units().pos(q.X, q.Y)
 }
 
 func (p *Pane) zoomCentre() canvas.Point {
 	if p.stage.pointer == p && p.input.inside {
-		return p.pixels(p.input.pos)
+		return p.pixelAt(p.input.pos)
 	}
 	size := p.pixelSize()
 	return canvas.Point{X: size.X / 2, Y: size.Y / 2}
@@ -231,7 +271,7 @@ func (p *Pane) place() {
 	if zoom := v.Zoom(); zoom >= NearestFrom || zoom == 1 {
 		mode = fynecanvas.ImageScalePixels
 	}
-	k := p.scale()
+	u := p.units()
 	origin, step := v.Origin(size), v.Zoom()*float64(int(1)<<p.tiles.Level())
 	visible := p.visible()
 	for i, m := range p.images {
@@ -243,8 +283,8 @@ func (p *Pane) place() {
 		// Neighbours share rounded edges, so that no seam can open.
 		x0, y0 := math.Round(origin.X+float64(b.Min.X)*step), math.Round(origin.Y+float64(b.Min.Y)*step)
 		x1, y1 := math.Round(origin.X+float64(b.Max.X)*step), math.Round(origin.Y+float64(b.Max.Y)*step)
-		m.Move(fyne.NewPos(float32(x0/k), float32(y0/k)))
-		if want := fyne.NewSize(float32((x1-x0)/k), float32((y1-y0)/k)); m.Size() != want || m.ScaleMode != mode {
+		m.Move(u.pos(x0, y0))
+		if want := u.size(x1-x0, y1-y0); m.Size() != want || m.ScaleMode != mode {
 			m.ScaleMode = mode
 			m.Resize(want)
 			m.Refresh()
@@ -283,11 +323,11 @@ func (p *Pane) placeGrid() {
 		tone := color.NRGBA{128, 128, 128, 110}
 		for x := r.Min.X; x <= r.Max.X; x++ {
 			at := math.Round(origin.X + float64(x)*v.Zoom())
-			p.grid.add(p.scale(), at, y0, at+1, y1, tone)
+			p.grid.add(p.units(), at, y0, at+1, y1, tone)
 		}
 		for y := r.Min.Y; y <= r.Max.Y; y++ {
 			at := math.Round(origin.Y + float64(y)*v.Zoom())
-			p.grid.add(p.scale(), x0, at, x1, at+1, tone)
+			p.grid.add(p.units(), x0, at, x1, at+1, tone)
 		}
 	}
 	if p.grid.end() {
@@ -304,7 +344,7 @@ func (p *Pane) updatePointer() {
 	s := p.stage
 	v := s.viewport
 	size := p.pixelSize()
-	k := p.scale()
+	k := p.units()
 	p.cross.begin()
 	if s.pointer != nil && s.pointer != p {
 		x, y := pixelOf(s.at)
@@ -357,7 +397,7 @@ func (p *Pane) updateRing() {
 	if p.input.resizing {
 		note = b.Size
 	}
-	if p.ring.show(b.Shape, mid, p.RingRadius(), p.scale(), note) {
+	if p.ring.show(b.Shape, mid, p.RingRadius(), p.units(), note) {
 		p.restack()
 	}
 }
@@ -371,7 +411,7 @@ func (p *Pane) updateVectors() {
 	s := p.stage
 	v := s.viewport
 	size := p.pixelSize()
-	k := p.scale()
+	k := p.units()
 	p.lines.begin()
 	for _, path := range s.painter.Outline() {
 		p.lines.path(path, func(q canvas.Point) canvas.Point { return v.ToPane(q, size) }, k)
@@ -407,6 +447,14 @@ func (p *Pane) dividerX() (float64, bool) {
 	return math.Round(s.viewport.Origin(p.pixelSize()).X + float64(l.Divider)*s.viewport.Zoom()), true
 }
 
+// Move moves the pane in its parent.
+func (p *Pane) Move(pos fyne.Position) {
+	p.BaseWidget.Move(pos)
+	if p.align() {
+		p.place()
+	}
+}
+
 // CreateRenderer returns the renderer of the widget.
 func (p *Pane) CreateRenderer() fyne.WidgetRenderer {
 	p.ExtendBaseWidget(p)
@@ -422,6 +470,7 @@ func (r *paneRenderer) Layout(size fyne.Size) {
 	r.back.Resize(size)
 	r.pane.clip.Resize(size)
 	r.pane.inner.Resize(size)
+	r.pane.align()
 	v := r.pane.stage.viewport
 	if v.Fitting() && r.pane.isFirst() {
 		v.Fit(r.pane.pixelSize())

@@ -203,11 +203,11 @@ func TestZoomKeepsPixelUnderPointer(t *testing.T) {
 		for _, dir := range []float32{25, -25} {
 			r.stage.ZoomTo(1)
 			r.stage.Viewport().CentreOn(canvas.Point{X: 256, Y: 256})
-			start := r.stage.Viewport().ToPicture(canvas.Point{X: float64(pos.X), Y: float64(pos.Y)}, canvas.Point{X: 200, Y: 200})
+			start := r.stage.Viewport().ToPicture(canvas.Point{X: float64(pos.X) + 0.5, Y: float64(pos.Y) + 0.5}, canvas.Point{X: 200, Y: 200})
 			for range 20 {
 				p.Scrolled(&fyne.ScrollEvent{PointEvent: fyne.PointEvent{Position: pos}, Scrolled: fyne.Delta{DY: dir}})
 				now := at(p, start.X, start.Y)
-				if d := math.Hypot(float64(now.X-pos.X), float64(now.Y-pos.Y)); d >= 1 {
+				if d := math.Hypot(float64(now.X-pos.X)-0.5, float64(now.Y-pos.Y)-0.5); d >= 1 {
 					t.Fatalf("at %v and zoom %.2f the pixel is %.2f px off", pos, r.stage.Viewport().Zoom(), d)
 				}
 			}

@@ -67,6 +67,7 @@ type Stage struct {
 	at        canvas.Point
 	started   time.Time
 	panKey    bool
+	batch     bool // pixels change several times before they are drawn
 	unlink    []func()
 	userState func()
 }
@@ -129,10 +130,30 @@ func (s *Stage) tell(fn func()) {
 func (s *Stage) pixelsChanged(dirty image.Rectangle) {
 	for _, p := range s.panes {
 		p.tiles.Changed(dirty)
+	}
+	if !s.batch {
+		s.drawChanged()
+	}
+}
+
+func (s *Stage) drawChanged() {
+	for _, p := range s.panes {
 		p.drawTiles()
 	}
 	if s.pointer != nil {
 		s.readout()
+	}
+}
+
+// Motion takes a position of the pointer, relative to the window, that the
+// toolkit did not report because a later one followed in the same frame. Strokes
+// go through it; the toolkit's next report makes it visible.
+func (s *Stage) Motion(at fyne.Position) {
+	for _, p := range s.panes {
+		if p.input.gesture == painting {
+			p.input.missed = append(p.input.missed, at)
+			return
+		}
 	}
 }
 

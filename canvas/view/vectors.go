@@ -24,14 +24,14 @@ type bars struct {
 func (b *bars) begin() { b.used = 0 }
 
 // add shows a rectangle, given in screen pixels.
-func (b *bars) add(scale, x0, y0, x1, y1 float64, tone color.Color) {
+func (b *bars) add(u units, x0, y0, x1, y1 float64, tone color.Color) {
 	if b.used == len(b.all) {
 		b.all = append(b.all, &fynecanvas.Rectangle{})
 	}
 	r := b.all[b.used]
 	b.used++
-	r.Move(fyne.NewPos(float32(x0/scale), float32(y0/scale)))
-	r.Resize(fyne.NewSize(float32((x1-x0)/scale), float32((y1-y0)/scale)))
+	r.Move(u.pos(x0, y0))
+	r.Resize(u.size(x1-x0, y1-y0))
 	if r.FillColor != tone {
 		r.FillColor = tone
 		r.Refresh()
@@ -76,7 +76,7 @@ func (l *polylines) begin() {
 // left out: a long lasso would have thousands.
 const leastSegment = 4
 
-func (l *polylines) path(path canvas.Path, place func(canvas.Point) canvas.Point, scale float64) {
+func (l *polylines) path(path canvas.Path, place func(canvas.Point) canvas.Point, u units) {
 	if len(path.Points) == 0 {
 		return
 	}
@@ -87,29 +87,28 @@ func (l *polylines) path(path canvas.Path, place func(canvas.Point) canvas.Point
 		if math.Hypot(at.X-last.X, at.Y-last.Y) < leastSegment && i < len(path.Points)-2 {
 			continue
 		}
-		l.segment(last, at, scale)
+		l.segment(last, at, u)
 		last = at
 	}
 	if path.Closed && len(path.Points) > 2 {
-		l.segment(last, first, scale)
+		l.segment(last, first, u)
 	}
 	if path.Handles {
 		for _, q := range path.Points {
 			at := place(q)
 			x, y := math.Round(at.X), math.Round(at.Y)
-			l.handles.add(scale, x-4, y-4, x+4, y+4, color.Black)
-			l.handles.add(scale, x-3, y-3, x+3, y+3, color.White)
+			l.handles.add(u, x-4, y-4, x+4, y+4, color.Black)
+			l.handles.add(u, x-3, y-3, x+3, y+3, color.White)
 		}
 	}
 }
 
-func (l *polylines) segment(a, b canvas.Point, scale float64) {
+func (l *polylines) segment(a, b canvas.Point, u units) {
 	if l.used == len(l.dark) {
 		l.dark = append(l.dark, &fynecanvas.Line{StrokeColor: color.Black, StrokeWidth: 3})
 		l.light = append(l.light, &fynecanvas.Line{StrokeColor: color.White, StrokeWidth: 1})
 	}
-	from := fyne.NewPos(float32(a.X/scale), float32(a.Y/scale))
-	to := fyne.NewPos(float32(b.X/scale), float32(b.Y/scale))
+	from, to := u.pos(a.X, a.Y), u.pos(b.X, b.Y)
 	for _, line := range []*fynecanvas.Line{l.dark[l.used], l.light[l.used]} {
 		if line.Position1 != from || line.Position2 != to || line.Hidden {
 			line.Position1, line.Position2, line.Hidden = from, to, false
@@ -152,7 +151,7 @@ type ring struct {
 
 // show draws the ring about a place with a radius, both in screen pixels, and a
 // number beside it unless that is zero. It reports whether objects are new.
-func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius, scale float64, note int) bool {
+func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius float64, u units, note int) bool {
 	if r.note == nil {
 		for i, tone := range []color.Color{color.Black, color.White} {
 			r.circles[i] = &fynecanvas.Circle{StrokeColor: tone, StrokeWidth: 1}
@@ -166,9 +165,8 @@ func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius, scale float64,
 	for i := range 2 {
 		// The dark line lies on the outside of the ring, the light one
 		// inside, each one unit wide.
-		d := radius/scale + 1 - float64(i)
-		pos := fyne.NewPos(float32(mid.X/scale-d), float32(mid.Y/scale-d))
-		size := fyne.NewSquareSize(float32(2 * d))
+		d := radius + (1-float64(i))*u.scale
+		pos, size := u.pos(mid.X-d, mid.Y-d), u.size(2*d, 2*d)
 		visible(r.circles[i], shape == canvas.Round)
 		visible(r.squares[i], shape == canvas.Square)
 		switch shape {
@@ -184,7 +182,7 @@ func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius, scale float64,
 		r.diamond.path(canvas.Path{Closed: true, Points: []canvas.Point{
 			{X: mid.X, Y: mid.Y - radius}, {X: mid.X + radius, Y: mid.Y},
 			{X: mid.X, Y: mid.Y + radius}, {X: mid.X - radius, Y: mid.Y},
-		}}, func(q canvas.Point) canvas.Point { return q }, scale)
+		}}, func(q canvas.Point) canvas.Point { return q }, u)
 	}
 	grown := r.diamond.end()
 	visible(r.note, note > 0)
@@ -193,7 +191,7 @@ func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius, scale float64,
 			r.note.Text = text
 			r.note.Refresh()
 		}
-		r.note.Move(fyne.NewPos(float32((mid.X+radius)/scale+6), float32(mid.Y/scale-8)))
+		r.note.Move(u.pos(mid.X+radius+6*u.scale, mid.Y-8*u.scale))
 	}
 	grown = grown || !r.stacked
 	r.stacked = true

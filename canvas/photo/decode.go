@@ -1,0 +1,193 @@
+package photo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// Format is a file format of pictures.
+type Format string
+
+// The formats.
+const (
+	JPEG Format = "jpeg"
+	PNG  Format = "png"
+	WebP Format = "webp"
+	TIFF Format = "tiff"
+	BMP  Format = "bmp"
+)
+
+// Limits say what is refused before anything is allocated for it.
+type Limits struct {
+	// Pixels of a picture, 0 for [DefaultPixels].
+	Pixels int
+	// Bytes of a file, 0 for [DefaultBytes].
+	Bytes int64
+}
+
+// The default limits: the largest cameras have 61 megapixels. A picture of the limit
+// takes 256 MB, and at most twice as much while it is decoded.
+const (
+	DefaultPixels = 64_000_000
+	DefaultBytes  = 512 << 20
+)
+
+var (
+	// ErrTooLarge is wrapped by errors about pictures beyond the limits.
+	ErrTooLarge = errors.New("picture is too large")
+	// ErrFormat is wrapped by errors about files that are no picture in a known format.
+	ErrFormat = errors.New("not a JPEG, PNG, WebP, TIFF or BMP picture")
+)
+
+// Photo is a decoded file.
+type Photo struct {
+	// Picture is upright and opaque; transparent pixels lie on white.
+	Picture *image.RGBA
+	// Format of the file and its EXIF orientation, 1 to 8, which Picture has been turned
+	// by.
+	Format      Format
+	Orientation int
+	// Notes are sentences about what the file had and Picture has not.
+	Notes []string
+
+	meta metadata
+}
+
+// DetectFormat tells the format by the first bytes of a file, or is empty.
+func DetectFormat(data []byte) Format {
+	for _, m := range []struct {
+		format Format
+		magic  string
+	}{{JPEG, "\xff\xd8\xff"}, {PNG, "\x89PNG\r\n\x1a\n"}, {WebP, "RIFF????WEBP"}, {TIFF, "II*\x00"}, {TIFF, "MM\x00*"}, {BMP, "BM"}} {
+		if len(data) < len(m.magic) {
+			continue
+		}
+		equal := true
+		for i, c := range []byte(m.magic) {
+			equal = equal && (c == '?' || c == data[i])
+		}
+		if equal {
+			return m.format
+		}
+	}
+	return ""
+}
+
+// Read decodes what r holds. Name is used in errors.
+func Read(name string, r io.Reader, l Limits) (*Photo, error) {
+	limit := l.Bytes
+	if limit == 0 {
+		limit = DefaultBytes
+	}
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("photo: %s: %w", name, err)
+	}
+	return Decode(name, data, l)
+}
+
+// Decode decodes a file. Name is used in errors. Data must not change while the photo
+// is in use.
+func Decode(name string, data []byte, l Limits) (*Photo, error) {
+	if l.Pixels == 0 {
+		l.Pixels = DefaultPixels
+	}
+	if l.Bytes == 0 {
+		l.Bytes = DefaultBytes
+	}
+	if int64(len(data)) > l.Bytes {
+		return nil, fmt.Errorf("photo: %s: the file has more than %d MB: %w", name, l.Bytes>>20, ErrTooLarge)
+	}
+	p := &Photo{Format: DetectFormat(data), Orientation: 1}
+	coder, ok := coders[p.Format]
+	if !ok {
+		return nil, fmt.Errorf("photo: %s: %w", name, ErrFormat)
+	}
+	config, err := guarded(func() (image.Config, error) { return coder.config(bytes.NewReader(data)) })
+	if err != nil {
+		return nil, fmt.Errorf("photo: %s: %w", name, err)
+	}
+	switch {
+	case config.Width <= 0 || config.Height <= 0:
+		return nil, fmt.Errorf("photo: %s: the picture is %d×%d pixels", name, config.Width, config.Height)
+	case config.Width > l.Pixels/config.Height:
+		return nil, fmt.Errorf("photo: %s: the picture is %d×%d, %.1f megapixels, the limit is %.1f; make it smaller first: %w", name,
+			config.Width, config.Height, float64(config.Width)*float64(config.Height)/1e6, float64(l.Pixels)/1e6, ErrTooLarge)
+	}
+	img, err := guarded(func() (image.Image, error) { return coder.decode(bytes.NewReader(data)) })
+	if err != nil {
+		return nil, fmt.Errorf("photo: %s: %w", name, err)
+	}
+	if size := img.Bounds().Size(); size.X != config.Width || size.Y != config.Height {
+		return nil, fmt.Errorf("photo: %s: the picture is %d×%d, its head says %d×%d", name, size.X, size.Y, config.Width, config.Height)
+	}
+	p.meta = readMetadata(p.Format, data)
+	if o := p.meta.orientation(); o != 0 {
+		p.Orientation = o
+	}
+	picture, notes := opaque(img)
+	p.Notes = notes
+	p.Picture = upright(picture, p.Orientation)
+	return p, nil
+}
+
+var coders = map[Format]struct {
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}{
+	JPEG: {jpeg.DecodeConfig, jpeg.Decode},
+	PNG:  {png.DecodeConfig, png.Decode},
+	WebP: {webp.DecodeConfig, webp.Decode},
+	TIFF: {tiff.DecodeConfig, tiff.Decode},
+	BMP:  {bmp.DecodeConfig, bmp.Decode},
+}
+
+// guarded turns a panic of a decoder on a broken file into an error.
+func guarded[T any](f func() (T, error)) (v T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the file is broken: %v", r)
+		}
+	}()
+	return f()
+}
+
+// opaque converts any picture to opaque RGBA, transparent pixels on white.
+func opaque(img image.Image) (*image.RGBA, []string) {
+	b := img.Bounds()
+	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	var notes []string
+	clear := false
+	switch i := img.(type) {
+	case interface{ Opaque() bool }:
+		clear = !i.Opaque()
+	}
+	switch img.(type) {
+	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
+		notes = append(notes, "the file has 16 bits a channel; 8 are used")
+	case *image.CMYK:
+		notes = append(notes, "the file has CMYK colours; they were converted to RGB without their profile")
+	}
+	if clear {
+		notes = append(notes, "transparent pixels lie on white")
+		draw.Draw(out, out.Rect, image.NewUniform(color.White), image.Point{}, draw.Src)
+		draw.Draw(out, out.Rect, img, b.Min, draw.Over)
+	} else {
+		draw.Draw(out, out.Rect, img, b.Min, draw.Src)
+	}
+	for i := 3; i < len(out.Pix); i += 4 {
+		out.Pix[i] = 255
+	}
+	return out, notes
+}
