@@ -148,16 +148,6 @@ func (s *Scene) eachCode(fn func(latent.Code)) {
 	}
 }
 
-// isAncestor reports whether a is n or above it.
-func isAncestor(a, n *node) bool {
-	for ; n != nil; n = n.parent {
-		if n == a {
-			return true
-		}
-	}
-	return false
-}
-
 // trim forgets nodes until the limits are met.
 func (h *history) trim() {
 	for len(h.nodes) > 1 && (len(h.nodes) > h.maxNodes || h.bytes > h.maxBytes) {

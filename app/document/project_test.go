@@ -3,6 +3,7 @@ package document_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"io"
@@ -48,7 +49,7 @@ func rich(t interface{ Fatal(...any) }) *document.Document {
 	d.SetSymmetry(s)
 	d.SetSettings(document.Settings{Steps: 60, Search: "shared", Live: true})
 	d.SetView(document.ViewState{Zoom: 2.5, X: 3, Y: 4, Layout: "split", Overlay: 0.5, Tool: "fill", Class: 4, Brush: 12})
-	picture, _, err := fake{testSpace()}.Render(nil, d.Code())
+	picture, _, err := fake{testSpace()}.Render(context.Background(), d.Code())
 	check(err)
 	check(d.SetThumb(picture))
 	check(d.Undo())
