@@ -253,8 +253,15 @@ func (o convTransposeOp) writePhases(w *writer, v *Value) {
 				in = append(in, w.ref(v.in[2]))
 			}
 			part, column := w.temp(v), w.temp(v)
+			left := taps.shape[3] - 1
+			if taps.shape[2]*taps.shape[3] == 1 && below+beside > 0 {
+				// WebGPU takes a 1×1 convolution without padding above and left for a matrix product and forgets the
+				// padding below and right. A tap of zero before the only one makes the kernel 1×2.
+				taps = taps.afterZero()
+				in[1], left = w.ref(taps), 1
+			}
 			w.node("Conv", in, part, attrInts("kernel_shape", taps.shape[2], taps.shape[3]),
-				attrInts("pads", taps.shape[2]-1, taps.shape[3]-1, below, beside))
+				attrInts("pads", taps.shape[2]-1, left, below, beside))
 			w.node("Reshape", []string{part, w.int64s([]int{n * outs * h * l, 1})}, column)
 			parts = append(parts, column)
 		}
@@ -302,6 +309,18 @@ func (v *Value) phase(a, b int) *Value {
 					}
 				}
 			}
+		}
+		return out
+	})
+}
+
+// afterZero returns a constant 1×1 weight as a 1×2 weight that begins with zero.
+func (v *Value) afterZero() *Value {
+	outs, ins := v.shape[0], v.shape[1]
+	return v.g.derived("after zero "+strconv.Itoa(v.id), []int{outs, ins, 1, 2}, func() []float32 {
+		out := make([]float32, 2*outs*ins)
+		for i, x := range v.floats() {
+			out[2*i+1] = x
 		}
 		return out
 	})
