@@ -263,6 +263,9 @@ func (t *Table) Search(query string, name func(id string) string) []Match {
 			out = append(out, Match{a, n, s})
 		}
 	}
+	if strings.TrimSpace(query) == "" {
+		return out
+	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Score > out[j].Score })
 	return out
 }

@@ -23,6 +23,7 @@ type Chart struct {
 	Total   int       // planned steps; 0 for as many as there are
 	At      int       // step shown, −1 for none
 	OnScrub func(step int)
+	Hint    string // shown while there is nothing to plot
 }
 
 var (
@@ -98,11 +99,16 @@ func (c *Chart) CreateRenderer() fyne.WidgetRenderer {
 	plot := canvas.NewRaster(func(w, h int) image.Image { return c.plot(w, h) })
 	plot.ScaleMode = canvas.ImageScaleFastest
 	bar := box(color.Transparent, 1)
-	r := &simple{objects: []fyne.CanvasObject{base, plot, bar}}
+	hint := label("", look.TextBody, false)
+	r := &simple{objects: []fyne.CanvasObject{base, plot, bar, hint}}
 	r.min = func() fyne.Size { return fyne.NewSize(80, 34) }
 	r.layout = func(z fyne.Size) {
 		base.Position1, base.Position2 = fyne.NewPos(0, z.Height-1), fyne.NewPos(z.Width, z.Height-1)
 		plot.Resize(z)
+		hint.Text = fitText(c.Hint, look.TextBody, false, z.Width)
+		m := hint.MinSize()
+		hint.Resize(m)
+		hint.Move(fyne.NewPos(0, (z.Height-m.Height)/2))
 		if c.At >= 0 {
 			x := float32(c.At) / float32(c.steps()-1) * z.Width
 			bar.Resize(fyne.NewSize(2, z.Height))
@@ -113,10 +119,13 @@ func (c *Chart) CreateRenderer() fyne.WidgetRenderer {
 		base.StrokeColor, base.StrokeWidth = look.C(look.Line), 1
 		bar.FillColor = look.C(look.Text)
 		bar.Hidden = c.At < 0
+		hint.Color, hint.Hidden = look.C(look.TextFaint), len(c.Loss) > 0
+		base.Hidden = len(c.Loss) == 0
 		r.layout(c.BaseWidget.Size())
 		plot.Refresh()
 		bar.Refresh()
 		base.Refresh()
+		hint.Refresh()
 	}
 	r.refresh()
 	return r

@@ -18,8 +18,8 @@ type Section struct {
 	Note    string              // small text at the right of the title
 	Actions []fyne.CanvasObject // small buttons at the right end
 	Content fyne.CanvasObject
-	Least   float32 // least height of the content
-	Weight  float32 // share of the free height
+	Least   float32        // least height of the content
+	Weight  float32        // share of the free height
 	Most    func() float32 // greatest useful height, nil for any
 	Closed  bool
 }

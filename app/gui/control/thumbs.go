@@ -144,7 +144,7 @@ func (t *Thumbs) CreateRenderer() fyne.WidgetRenderer {
 	r := &simple{objects: []fyne.CanvasObject{t.scroll, empty}}
 	r.min = func() fyne.Size {
 		if t.Strip {
-			return fyne.NewSize(100, t.Side+8)
+			return fyne.NewSize(100, t.Side+10)
 		}
 		return fyne.NewSize(t.Side+12, 60)
 	}
@@ -177,7 +177,7 @@ func (s *thumbSheet) MinSize() fyne.Size {
 	t := s.owner
 	cols, cell := t.cellSize(t.scroll.Size().Width)
 	if t.Strip {
-		return fyne.NewSize(float32(len(t.items))*cell.Width, cell.Height)
+		return fyne.NewSize(float32(len(t.items))*cell.Width, cell.Height+4)
 	}
 	return fyne.NewSize(t.Side+12, float32((len(t.items)+cols-1)/cols)*cell.Height+4)
 }

@@ -141,12 +141,12 @@ func (w *Window) showKeys() {
 	for _, g := range groups {
 		total += len(g.rows) + 2
 	}
-	cols := 3
+	cols := 4
 	var columns []fyne.CanvasObject
 	col := container.NewVBox()
 	used := 0
 	for _, g := range groups {
-		if used > 0 && used+len(g.rows)+2 > total/cols+4 && len(columns) < cols-1 {
+		if used > 0 && used+len(g.rows)+2 > total/cols+2 && len(columns) < cols-1 {
 			columns = append(columns, col)
 			col, used = container.NewVBox(), 0
 		}
@@ -161,7 +161,7 @@ func (w *Window) showKeys() {
 	columns = append(columns, col)
 	grid := container.New(&spacedColumns{28}, columns...)
 	var sheet *control.Sheet
-	sheet = control.NewSheet(w.canvas(), words.T("keys.title"), container.NewVScroll(grid), fyne.NewSize(980, 640), false,
+	sheet = control.NewSheet(w.canvas(), words.T("keys.title"), container.NewVScroll(grid), fyne.NewSize(1180, 610), false,
 		control.NewButton(control.Filled, "keyboard", words.T("action.edit.keys"), func() { sheet.Close(); w.table.Run("edit.keys") }),
 		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
 	sheet.Show()

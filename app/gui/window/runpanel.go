@@ -56,6 +56,7 @@ func newRunPanel(table *action.Table, onScrub func(int), acceptEdit func()) *run
 	p.live = named(control.NewButton(control.Filled, "live", words.T("run.live"), run("run.live")), "run.live")
 	p.keep = named(control.NewButton(control.Filled, "", words.T("run.keep"), run("vector.keep")), "vector.keep")
 	p.chart = control.NewChart(words.T("run.chart"), onScrub)
+	p.chart.Hint = words.T("run.hint")
 	p.buttons = row(6, 0, p.start, p.pause, p.stop, p.acceptEdit, p.accept, p.discard, p.live, p.keep)
 	value := func(h fyne.ThemeColorName) *control.Caption {
 		c := control.NewCaption("–", h, look.TextBody, true)
@@ -81,7 +82,11 @@ func (p *runPanel) set(ph phase) {
 	show(p.pause, ph == running)
 	show(p.stop, ph == running || ph == paused)
 	show(p.accept, ph == done)
-	show(p.acceptEdit, ph == done)
+	show(p.acceptEdit, ph == done || ph == paused)
+	p.acceptEdit.Style = control.Primary
+	if ph == paused {
+		p.acceptEdit.Style = control.Filled
+	}
 	show(p.discard, ph == done)
 	show(p.live, ph == idle || ph == running)
 	show(p.keep, ph == idle)

@@ -700,12 +700,15 @@ func (w *Window) showHistory() {
 	}
 	branches := 0
 	var items []control.HistoryItem
-	var walk func(id document.NodeID, depth int)
-	walk = func(id document.NodeID, depth int) {
+	var walk func(id document.NodeID, depth int, above image.Image)
+	walk = func(id document.NodeID, depth int, above image.Image) {
 		for {
 			n := by[id]
+			if t := w.thumbOf(n); t != nil {
+				above = t
+			}
 			items = append(items, control.HistoryItem{
-				Key: int(n.ID), Name: labelText(n.Label), Thumb: w.thumbOf(n), Depth: depth, Now: n.ID == now, Undone: !line[n.ID],
+				Key: int(n.ID), Name: labelText(n.Label), Thumb: above, Depth: depth, Now: n.ID == now, Undone: !line[n.ID],
 			})
 			if len(n.Children) == 0 {
 				return
@@ -719,14 +722,14 @@ func (w *Window) showHistory() {
 			for _, c := range n.Children {
 				if c != main {
 					branches++
-					walk(c, min(depth+1, 4))
+					walk(c, min(depth+1, 4), above)
 				}
 			}
 			id = main
 		}
 	}
 	if len(nodes) > 0 {
-		walk(nodes[0].ID, 0)
+		walk(nodes[0].ID, 0, nil)
 		if len(items) > 1 && nodes[0].Parent == 0 && nodes[0].Label.Key == "new" {
 			items = items[1:]
 		}

@@ -297,7 +297,7 @@ func (w *Window) buildDock() {
 	w.sect = map[string]*control.Section{
 		"classes": {
 			ID: "classes", Title: words.T("panel.classes"), Content: classBody, Least: 150, Weight: 220,
-			Most: func() float32 { return w.classes.MinSize().Height + filterBox.MinSize().Height*visible(filterBox) },
+			Most:    func() float32 { return w.classes.MinSize().Height + filterBox.MinSize().Height*visible(filterBox) },
 			Actions: []fyne.CanvasObject{control.NewSmallButton("search", words.T("class.filter"), showFilter)},
 		},
 		"edits": {
@@ -345,12 +345,12 @@ func visible(o fyne.CanvasObject) float32 {
 	return 0
 }
 
-const statStripSide = stripHeight - 14
+const statStripSide = stripHeight - 22
 
 func (w *Window) stripObject() fyne.CanvasObject {
 	edit := control.NewSmallButton("more", words.T("action.latent.seed"), func() { w.table.Run("latent.seed") })
 	return control.NewPanel(look.Surface, "top", container.NewBorder(nil, nil, nil,
-		row(2, 6, w.seed, edit), container.New(&inset{8, 7}, w.strip)))
+		row(2, 6, w.seed, edit), container.New(&inset{8, 6}, w.strip)))
 }
 
 // inset keeps a margin around its one object.

@@ -38,8 +38,10 @@ func newRig(t *testing.T, change func(*window.Options)) *rig {
 	o := window.Options{
 		Version: "test", Settings: settings, Picker: r.picker, Seed: 7,
 		Library: filepath.Join(r.dir, "vectors"), Journals: filepath.Join(r.dir, "journals"),
-		Open: func(context.Context, string) (window.Engine, error) { return &windowtest.Puppet{Size: 256, Steps: 40}, nil },
-		Log:  func(s string) { t.Log(s) },
+		Open: func(context.Context, string) (window.Engine, error) {
+			return &windowtest.Puppet{Size: 256, Steps: 40}, nil
+		},
+		Log: func(s string) { t.Log(s) },
 	}
 	if change != nil {
 		change(&o)
