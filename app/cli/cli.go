@@ -53,6 +53,7 @@ var commands = []func(*Env) *cobra.Command{
 	newApplyCommand,
 	newEvaluateCommand,
 	newVectorsCommand,
+	newTeachCommand,
 }
 
 // OpenRuntime opens the device that the flags ask for.

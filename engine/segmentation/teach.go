@@ -156,7 +156,7 @@ type TeachStep struct {
 // that average, as a share of it, that counts as progress.
 const (
 	smoothing = 20
-	flatShare = 0.03
+	flatShare = 0.05
 )
 
 // phases are the factors of the rate. A phase ends when the smoothed loss is flat.
@@ -223,6 +223,15 @@ func CheckPair(man *model.Manifest, p Pair, classes int) error {
 }
 
 func (t *teacher) run(o TeachOptions) error {
+	if err := t.prepare(o); err != nil {
+		return err
+	}
+	defer t.net.session.Close()
+	return t.train()
+}
+
+// prepare does everything before the first update.
+func (t *teacher) prepare(o TeachOptions) error {
 	man := t.gen.Manifest()
 	var err error
 	if t.o, err = o.filled(man); err != nil {
@@ -256,11 +265,8 @@ func (t *teacher) run(o TeachOptions) error {
 		return err
 	}
 	t.rng = rand.New(rand.NewPCG(t.o.Seed, 0x7465616368))
-	if t.net, err = newNetwork(t); err != nil {
-		return err
-	}
-	defer t.net.session.Close()
-	return t.train()
+	t.net, err = newNetwork(t)
+	return err
 }
 
 // balance returns each class's weight in the loss: one over the root of its share of the labelled

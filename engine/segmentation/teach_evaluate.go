@@ -14,15 +14,6 @@ import (
 	"latentbrush/engine/stylegan2"
 )
 
-// NewHead makes a head from tensors as [New] reads them, for a model with this manifest.
-func NewHead(man *model.Manifest, f *safetensors.File) (*Head, error) {
-	info, err := man.ReadHead(f)
-	if err != nil {
-		return nil, fmt.Errorf("segmentation: %w", err)
-	}
-	return read(f, info)
-}
-
 // Tensors returns the head's weights as a file holds them; the metadata that belongs to them is
 // Info().Metadata().
 func (h *Head) Tensors() []safetensors.Tensor {

@@ -17,14 +17,16 @@ type network struct {
 	session        Session
 	cache          *cache
 
-	coarse    []*stageMaps // smaller than the grid: projected before they are enlarged
-	fine      []*stageMaps // enlarged or picked at the pixels of the grid first, which is less work
-	taps      [][][]tap    // by stage of the cache
-	sum       int          // rows of all coarse maps together
-	first     []*variable  // the first layer's weights: each coarse stage's, then those of all fine ones
-	bias      []*variable  // of each layer
-	weight    []*variable  // of each layer but the first
-	gain      []*variable  // of each normalisation
+	// The first stages, whose maps are smaller than the grid, are projected before they are enlarged; the
+	// fine ones are enlarged or picked at the pixels of the grid first, which is less work.
+	coarse    int
+	fine      int         // channels of all fine stages together
+	taps      [][][]tap   // by stage
+	sum       int         // rows of all coarse maps together
+	first     []*variable // the first layer's weights by stage
+	bias      []*variable // of each layer
+	weight    []*variable // of each layer but the first
+	gain      []*variable // of each normalisation
 	shift     []*variable
 	mean      [][]float64 // running statistics of each normalisation
 	variance  [][]float64
@@ -80,21 +82,17 @@ func newNetwork(t *teacher) (*network, error) {
 func (n *network) plan() {
 	m, sizes := n.info.Members, sizes(n.info)
 	resolution := n.cache.stages[len(n.cache.stages)-1].resolution
-	fine := 0
 	for _, s := range n.cache.stages {
 		n.taps = append(n.taps, taps(s.resolution, resolution, n.info.Upsample == model.UpsampleProgressive))
-		if s.resolution < n.grid {
-			n.coarse = append(n.coarse, s)
-			n.sum += s.resolution
-			n.first = append(n.first, n.variable(fmt.Sprintf("layers.0.weight.%d", s.resolution), m*sizes[0], s.channels))
-		} else {
-			n.fine = append(n.fine, s)
-			fine += s.channels
-		}
-	}
-	n.first = append(n.first, n.variable("layers.0.weight.fine", m*sizes[0], fine))
-	for _, v := range n.first {
+		v := n.variable(fmt.Sprintf("layers.0.weight.%d", s.resolution), m*sizes[0], s.channels)
 		v.decay = true
+		n.first = append(n.first, v)
+		if s.resolution < n.grid {
+			n.coarse++
+			n.sum += s.resolution
+		} else {
+			n.fine += s.channels
+		}
 	}
 	for l, size := range sizes {
 		p := fmt.Sprintf("layers.%d.", l)
@@ -148,14 +146,17 @@ func (n *network) build(g *graph.Graph) error {
 	outs := sizes(n.info)
 	rows := m * outs[0]
 
-	fine := n.first[len(n.first)-1]
-	x := g.Gemm(in[fine], g.Input("x fine", fine.shape[1], pixels), nil, graph.GemmOptions{})
+	var fine []*graph.Value
+	for _, v := range n.first[n.coarse:] {
+		fine = append(fine, in[v])
+	}
+	x := g.Gemm(g.Concat(1, fine...), g.Input("x fine", n.fine, pixels), nil, graph.GemmOptions{})
 	bias := g.Reshape(in[n.bias[0]], rows, 1)
-	if len(n.coarse) == 0 {
+	if n.coarse == 0 {
 		x = g.Add(x, bias)
 	} else {
 		var parts []*graph.Value
-		for i, s := range n.coarse {
+		for i, s := range n.cache.stages[:n.coarse] {
 			r := s.resolution
 			y := g.Gemm(in[n.first[i]], g.Input(fmt.Sprintf("x %d", r), s.channels, n.pictures*r*r), nil, graph.GemmOptions{})
 			if i == 0 {
@@ -296,20 +297,12 @@ func (n *network) head() *Head {
 	bias := make([]float32, m*outs[0])
 	for o := range bias {
 		b := float64(n.bias[0].data[o])
-		put := func(v *variable, from, at, channels int) {
-			for ch := range channels {
-				w := float64(v.data[o*v.shape[1]+from+ch]) * n.cache.inverse[at+ch]
-				first[o*total+at+ch] = float32(w)
-				b -= w * n.cache.mean[at+ch]
+		for i, s := range n.cache.stages {
+			for ch, v := range n.first[i].data[o*s.channels:][:s.channels] {
+				w := float64(v) * n.cache.inverse[s.at+ch]
+				first[o*total+s.at+ch] = float32(w)
+				b -= w * n.cache.mean[s.at+ch]
 			}
-		}
-		for i, s := range n.coarse {
-			put(n.first[i], 0, s.at, s.channels)
-		}
-		from := 0
-		for _, s := range n.fine {
-			put(n.first[len(n.first)-1], from, s.at, s.channels)
-			from += s.channels
 		}
 		bias[o] = float32(b)
 	}
