@@ -126,14 +126,11 @@ func describe(v any) string {
 	return fmt.Sprintf("a %T", v)
 }
 
-// Walking the modules of a network.
-
 // adaWalk collects the tensors of stylegan2-ada-pytorch's modules under their
 // dotted names, and the attributes that change what the network does.
 type adaWalk struct {
 	collector
-	facts   ADA
-	problem error
+	facts ADA
 }
 
 // maxModules is the depth of modules inside modules.
@@ -147,7 +144,7 @@ func importADA(v any, size int64, o Options) (*model.Contents, error) {
 	return FromADA(w.state, w.facts, o)
 }
 
-// persistent returns class name and attributes of an object that
+// persistentObject returns class name and attributes of an object that
 // torch_utils.persistence saved: its only argument is a dictionary with the
 // source of the module, which is ignored, the class's name and the attributes.
 func persistentObject(v any) (class string, attributes *dict, ok bool) {
@@ -250,7 +247,6 @@ func (w *adaWalk) fact(prefix, class string, attributes *dict) error {
 				w.facts.MappingLRMul = float64(g)
 			}
 		}
-	case "SynthesisNetwork", "MappingNetwork", "ToRGBLayer", "Conv2dLayer":
 	}
 	return nil
 }
