@@ -25,9 +25,10 @@ var floor = map[string]int{
 
 	"app/document": 4,
 
-	"canvas":      3,
-	"canvas/view": 3,
-	"vectors":     3,
+	"canvas":       3,
+	"canvas/view":  3,
+	"canvas/photo": 3,
+	"vectors":      3,
 
 	"engine": 2,
 
@@ -58,6 +59,7 @@ var forbidden = map[string][]string{
 	"app/document":        {"fyne.io"},
 	"canvas":              {"fyne.io", module + "/engine", module + "/vectors"},
 	"canvas/view":         {module + "/engine", module + "/vectors"},
+	"canvas/photo":        {"fyne.io", module + "/engine", module + "/vectors", module + "/canvas/view"},
 	"vectors":             {"fyne.io", module + "/engine/graph", module + "/engine/ort", module + "/engine/stylegan2", module + "/canvas"},
 	"engine":              {"fyne.io"},
 	"engine/edit":         {module + "/engine/ort"},

@@ -15,8 +15,8 @@ type PasteOptions struct {
 	Replace bool
 }
 
-// maxCells bounds the memory of blending: 25 bytes a pixel of the region's box and a
-// third more. Boxes that are larger are blended at half the size and less.
+// maxCells bounds the memory of blending: 25 bytes a cell of the membrane's grid and a
+// third more. Boxes that are larger get a coarser grid.
 const maxCells = 24 << 20
 
 // Paste puts an edit into a photo at full size. Crop is where before and after, the
@@ -57,7 +57,11 @@ func Paste(photo *image.RGBA, crop Crop, before, after *image.RGBA, region *imag
 		return out, image.Rectangle{}, nil
 	}
 	p := paster{photo: photo, out: out, before: before, after: after, region: region, inv: inv, box: box, replace: o.Replace}
+	// The change has no detail finer than the model's pixels, so nor has its membrane.
 	p.k = 1
+	if !o.Replace {
+		p.k = max(1, int(crop.Width/float64(w)/3))
+	}
 	for box.Dx()/p.k*(box.Dy()/p.k) > maxCells {
 		p.k++
 	}
@@ -197,8 +201,10 @@ func (p *paster) blend() {
 				if !p.free(s) {
 					continue
 				}
-				m := v[3*cell:][:3]
-				if k > 1 {
+				var m [3]float32
+				if k == 1 {
+					m = [3]float32(v[3*cell:])
+				} else {
 					m = p.membraneAt(v, w, h, x-p.box.Min.X, y-p.box.Min.Y)
 				}
 				d := p.offset(s, x, y)
@@ -212,13 +218,12 @@ func (p *paster) blend() {
 }
 
 // membraneAt reads a membrane of larger cells between its cells.
-func (p *paster) membraneAt(v []float32, w, h, x, y int) []float32 {
+func (p *paster) membraneAt(v []float32, w, h, x, y int) (out [3]float32) {
 	fx, fy := (float64(x)+0.5)/float64(p.k)-0.5, (float64(y)+0.5)/float64(p.k)-0.5
 	bx, by := math.Floor(fx), math.Floor(fy)
 	tx, ty := float32(fx-bx), float32(fy-by)
 	xa, xb := min(max(int(bx), 0), w-1), min(max(int(bx)+1, 0), w-1)
 	ya, yb := min(max(int(by), 0), h-1), min(max(int(by)+1, 0), h-1)
-	out := make([]float32, 3)
 	for c := range out {
 		out[c] = (v[3*(ya*w+xa)+c]*(1-tx)+v[3*(ya*w+xb)+c]*tx)*(1-ty) + (v[3*(yb*w+xa)+c]*(1-tx)+v[3*(yb*w+xb)+c]*tx)*ty
 	}

@@ -229,10 +229,17 @@ func (m *membrane) restrict() {
 				cells := float32(0)
 				for j := 2 * y; j < min(2*y+2, m.h); j++ {
 					for i := 2 * x; i < min(2*x+2, m.w); i++ {
-						var sum [3]float32
-						n := m.neighbours(i, j, &sum)
 						q := 3 * (j*m.w + i)
 						cells++
+						if i > 0 && j > 0 && i < m.w-1 && j < m.h-1 {
+							p, l, r0, u, d := m.v[q:][:3], m.v[q-3:][:3], m.v[q+3:][:3], m.v[q-3*m.w:][:3], m.v[q+3*m.w:][:3]
+							for ch := range r {
+								r[ch] += m.f[q+ch] - (l[ch] + r0[ch] + u[ch] + d[ch] - 4*p[ch])
+							}
+							continue
+						}
+						var sum [3]float32
+						n := m.neighbours(i, j, &sum)
 						for ch := range r {
 							r[ch] += m.f[q+ch] - (sum[ch] - n*m.v[q+ch])
 						}

@@ -1,0 +1,10 @@
+package photo
+
+// Profile is the colour profile that came with a photo.
+func Profile(p *Photo) []byte { return p.meta.profile }
+
+// SolveMembrane solves Laplace's equation for v in place and returns the number of
+// V-cycles.
+func SolveMembrane(w, h int, free []bool, v []float32, tolerance float32) int {
+	return newMembrane(w, h, free, v).solve(tolerance, 50)
+}
