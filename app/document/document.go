@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"latentbrush/canvas"
@@ -228,12 +229,20 @@ func sameEdit(a, b Edit) bool {
 // do adds a node with scene and changes, which the canvas already has.
 func (d *Document) do(label Label, scene *Scene, changes ...*canvas.Change) {
 	changes = slices.DeleteFunc(changes, func(ch *canvas.Change) bool { return ch == nil })
-	d.history.now.open = false
+	d.endGesture()
 	n := d.history.add(d.history.now, label, d.now().UTC().Truncate(time.Millisecond), scene, changes)
 	d.moveTo(n)
 	d.history.trim()
 	d.record(n)
 	d.announce(History)
+}
+
+// endGesture closes the present node, which further moves of its slider then leave alone.
+func (d *Document) endGesture() {
+	if n := d.history.now; n.open {
+		n.open = false
+		d.record(n)
+	}
 }
 
 // doMerged is do for commands that come in a row: those with the same key are one node, as long as the gesture
@@ -732,7 +741,7 @@ func (d *Document) SetNotes(text string) error {
 	if len(text) > maxNotes {
 		return fmt.Errorf("document: notes of %d bytes, at most %d expected", len(text), maxNotes)
 	}
-	if text == d.scene.Notes {
+	if text = strings.ToValidUTF8(text, "\uFFFD"); text == d.scene.Notes {
 		return nil
 	}
 	s := d.scene.clone()

@@ -202,7 +202,8 @@ func (w *walker) act(t *rapid.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "moves") {
 			check(d.SetStrength(id, rapid.Float64Range(-2, 2).Draw(t, "strength"), false))
 		}
-		check(d.SetStrength(id, rapid.Float64Range(-2, 2).Draw(t, "strength"), true))
+		// A gesture may be left without an end, as when undo comes in the middle of it.
+		check(d.SetStrength(id, rapid.Float64Range(-2, 2).Draw(t, "strength"), rapid.Bool().Draw(t, "final")))
 	case 7:
 		check(d.SetOn(pick(), rapid.Bool().Draw(t, "on")))
 	case 8:

@@ -292,7 +292,7 @@ func (d *Document) Jump(id NodeID) error {
 	if d.canvas.Editing() {
 		return canvas.ErrBusy
 	}
-	d.history.now.open = false
+	d.endGesture()
 	up, down := d.history.path(n)
 	for _, leave := range up {
 		for _, ch := range slices.Backward(leave.changes) {

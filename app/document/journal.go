@@ -116,6 +116,9 @@ func (d *Document) FlushJournal() error {
 	if d.journal == nil {
 		return nil
 	}
+	if n := d.history.now; n.open {
+		d.record(n)
+	}
 	answer := make(chan error, 1)
 	d.journal.give(job{flush: answer})
 	return <-answer

@@ -61,7 +61,7 @@ func victim(dir string) {
 
 // stroke does the n-th thing that a victim does. Every one adds one step that says n.
 func stroke(t interface{ Fatal(...any) }, d *document.Document, n int) {
-	if n%7 == 0 {
+	if n%7 == 0 && n < 1000 { // a victim on a busy machine may run for long, and the stack has its limit
 		if _, err := d.AddDelta(strconv.Itoa(n), randomCode(uint64(n)), nil); err != nil {
 			t.Fatal(err)
 		}
