@@ -84,9 +84,10 @@ func TestEditMovesTheLabels(t *testing.T) {
 		settings engine.Settings
 		fall     float64 // of the loss, at least
 	}{
-		"two-stage": {engine.Settings{Prior: 0.01, Rate: 0.1}, 0.9},
+		"two-stage": {engine.Settings{Search: engine.SearchTwoStage, Prior: 0.01, Rate: 0.1}, 0.9},
 		"rows":      {engine.Settings{Search: engine.SearchPerRow, Prior: 0.01, Rate: 0.1}, 0.9},
 		"free":      {engine.Settings{Search: engine.SearchFree, Prior: -1, Rate: 0.05}, 0.9},
+		"shared":    {engine.Settings{Prior: 0.01, Rate: 0.1}, 0.95},
 		// Two directions cannot do as much.
 		"subspace": {engine.Settings{Search: engine.SearchSubspace, Prior: -1, Rate: 0.1}, 0.99},
 	} {

@@ -15,7 +15,7 @@ import (
 // the fixed set of edits; docs/performance.md has the figures.
 func DefaultSettings() Settings {
 	return Settings{
-		Search: SearchTwoStage, Steps: 100, Rate: 0.06,
+		Search: SearchShared, Steps: 100, Rate: 0.08,
 		PictureWeight: 30, PerceptualWeight: 1, Prior: 0.5,
 		Agreement: -1, Flat: 20, PreviewEvery: 100 * time.Millisecond,
 	}

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -13,14 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"latentbrush/assets"
-	"latentbrush/engine/graph"
-	"latentbrush/engine/latent"
+	"latentbrush/engine"
 	"latentbrush/engine/model"
-	"latentbrush/engine/model/modeltest"
-	"latentbrush/engine/model/safetensors"
-	"latentbrush/engine/ort"
 	"latentbrush/engine/segmentation"
-	"latentbrush/engine/stylegan2"
 )
 
 func newSampleCommand(env *Env) *cobra.Command {
@@ -46,43 +39,38 @@ the flag the model's own value is used.`,
 			if out == "" && labels == "" && code == "" {
 				return usageError{fmt.Errorf("nothing to write: name a file with -o, -labels or -code")}
 			}
-			m, err := openModel(env)
+			e, err := openEngine(command.Context(), env)
 			if err != nil {
 				return err
 			}
-			defer m.Close()
-			gen, err := stylegan2.New(m)
-			if err != nil {
-				return err
-			}
+			defer e.Close()
+			i := e.Info()
 			if !command.Flags().Changed("truncation") {
-				truncation = m.Manifest.Truncation.Psi
+				truncation = i.Manifest.Truncation.Psi
 			}
-			w := gen.Sample(seed, truncation)
+			w := e.Sample(seed, truncation)
 			if code != "" {
-				print, err := m.Fingerprint()
-				if err != nil {
-					return err
-				}
-				meta := map[string]string{"format": "latentbrush-code", "model": m.Manifest.ID, "fingerprint": print, "seed": fmt.Sprint(seed)}
-				if err := safetensors.WriteFile(code, meta, safetensors.Float32("code", w.Data, w.Rows, w.Dim)); err != nil {
+				if err := writeCode(code, w, i, map[string]string{"seed": fmt.Sprint(seed)}); err != nil {
 					return fmt.Errorf("code: %w", err)
 				}
 			}
 			if out == "" && labels == "" {
 				return nil
 			}
-			picture, mask, err := draw(command.Context(), env, m, gen, w, labels != "")
+			f, err := e.Render(command.Context(), w, engine.RenderOptions{})
 			if err != nil {
 				return err
 			}
 			if out != "" {
-				if err := writePNG(out, picture); err != nil {
+				if err := writePNG(out, f.Picture); err != nil {
 					return fmt.Errorf("picture: %w", err)
 				}
 			}
 			if labels != "" {
-				if err := writePNG(labels, mask); err != nil {
+				if f.Labels == nil {
+					return fmt.Errorf("labels: %w", segmentation.ErrNoHead)
+				}
+				if err := writePNG(labels, f.Labels); err != nil {
 					return fmt.Errorf("labels: %w", err)
 				}
 			}
@@ -98,64 +86,17 @@ the flag the model's own value is used.`,
 	return command
 }
 
-// openModel opens the bundle that the flags name. Without one it makes a small model
-// of random weights, and says so.
+// openModel opens the bundle that the flags name, or the model that comes with the
+// program.
 func openModel(env *Env) (*model.Model, error) {
 	if env.Model != "" {
 		return model.OpenPath(env.Model)
 	}
-	switch bundle, err := assets.DefaultModel(); {
-	case err == nil:
-		return model.Open(bundle)
-	case !errors.Is(err, assets.ErrNoModel):
+	bundle, err := assets.DefaultModel()
+	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(env.Err, "No model was named; this one has random weights. Name a model with -model.")
-	return modeltest.Open(modeltest.Spec{Resolution: 128})
-}
-
-// draw computes the picture of a code, and its labels if they are wanted.
-func draw(ctx context.Context, env *Env, m *model.Model, gen *stylegan2.Generator, code latent.Code, labels bool) (*image.RGBA, *image.Paletted, error) {
-	g := graph.New("sample")
-	syn, err := gen.Synthesis(g, g.Input("code", code.Rows, code.Dim), 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	g.Output("image", syn.Image)
-	if labels {
-		head, err := segmentation.New(m)
-		if err != nil {
-			return nil, nil, err
-		}
-		parts, err := head.Apply(g, m.Manifest, syn.Features)
-		if err != nil {
-			return nil, nil, err
-		}
-		g.Output("logits", parts.Logits)
-	}
-	bytes, err := g.Model()
-	if err != nil {
-		return nil, nil, err
-	}
-	rt, err := env.OpenRuntime(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	session, err := rt.NewSession(bytes, nil, nil, ort.SessionOptions{Frugal: true, KeepModel: true})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer session.Close()
-	copy(session.Input("code"), code.Data)
-	if err := session.Run(ctx); err != nil {
-		return nil, nil, err
-	}
-	size := m.Manifest.Size()
-	picture := stylegan2.Picture(nil, session.Output("image"), size.X, size.Y)
-	if !labels {
-		return picture, nil, nil
-	}
-	return picture, segmentation.Labels(nil, nil, session.Output("logits"), m.Manifest), nil
+	return model.Open(bundle)
 }
 
 // writePNG writes a picture as a whole or not at all.
