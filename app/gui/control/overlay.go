@@ -202,7 +202,7 @@ func (t *Toasts) Show(text string, hue fyne.ThemeColorName, action string, f fun
 	t.layer.Refresh()
 	stay := t.Time + time.Duration(len([]rune(text)))*40*time.Millisecond
 	time.AfterFunc(stay, func() {
-		fyne.Do(func() {
+		Do(func() {
 			if t.seq == seq {
 				t.Hide()
 			}

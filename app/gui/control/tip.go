@@ -43,7 +43,7 @@ func ShowTip(o fyne.CanvasObject, text, key string) {
 	}
 	seq := tip.seq
 	tip.timer = time.AfterFunc(TipDelay, func() {
-		fyne.Do(func() {
+		Do(func() {
 			if seq == tip.seq {
 				tip.host.show(o, text, key)
 			}

@@ -35,7 +35,7 @@ type ownPicker struct{ w *Window }
 
 // Ask opens the dialog.
 func (p ownPicker) Ask(r dialogs.Request, done func(string, error)) {
-	fyne.Do(func() {
+	control.Do(func() {
 		var exts []string
 		for _, f := range r.Filters {
 			for _, e := range f.Exts {

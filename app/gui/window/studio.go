@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"time"
 
-	"fyne.io/fyne/v2"
 	"golang.org/x/image/draw"
 
 	"latentbrush/app/document"
@@ -91,7 +90,7 @@ type nodeThumb struct {
 
 // later runs f on the window's goroutine unless the window was closed.
 func (w *Window) later(f func()) {
-	fyne.Do(func() {
+	control.Do(func() {
 		if w.ctx.Err() == nil {
 			f()
 		}
@@ -577,7 +576,7 @@ func (w *Window) fillStrip(first uint64) {
 func (w *Window) waitIdle(still func() bool) bool {
 	for {
 		ok, free := true, false
-		fyne.DoAndWait(func() {
+		control.DoAndWait(func() {
 			if w.ctx.Err() != nil || !still() {
 				ok = false
 				return

@@ -423,7 +423,7 @@ func (w *Window) tick() {
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
 				mb := resident()
-				fyne.Do(func() { w.showMemory(mb) })
+				control.Do(func() { w.showMemory(mb) })
 			}
 		}
 	}()

@@ -1,0 +1,26 @@
+package control
+
+import "fyne.io/fyne/v2"
+
+// Dispatcher brings work to the goroutine that owns the widgets.
+type Dispatcher struct {
+	Do   func(func()) // later, in order
+	Wait func(func()) // and waits until it is done
+}
+
+var dispatcher = Dispatcher{fyne.Do, fyne.DoAndWait}
+
+// SetDispatcher replaces the toolkit's own, whose test driver runs work on whatever
+// goroutine asks for it; the zero Dispatcher puts it back.
+func SetDispatcher(d Dispatcher) {
+	if d.Do == nil {
+		d = Dispatcher{fyne.Do, fyne.DoAndWait}
+	}
+	dispatcher = d
+}
+
+// Do has f run on the goroutine that owns the widgets.
+func Do(f func()) { dispatcher.Do(f) }
+
+// DoAndWait is Do, and returns when f has. It must not be called on that goroutine.
+func DoAndWait(f func()) { dispatcher.Wait(f) }
