@@ -49,6 +49,7 @@ var measurements = []measurement{
 	{"generator", measureGenerator},
 	{"memory-512", measureMemory},
 	{"engine", measureEngine},
+	{"edit", measureEdit},
 }
 
 // Row adds a figure without a goal.

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"latentbrush/assets"
+	"latentbrush/engine"
+	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
+	"latentbrush/engine/metrics"
+	"latentbrush/engine/model/safetensors"
+)
+
+// officialScript is the official formulation in PyTorch, seen from the top folder of
+// the source.
+const officialScript = "engine/edit/testdata/official.py"
+
+// officialPython is the interpreter that has Debian's PyTorch.
+const officialPython = "/usr/bin/python3"
+
+// referenceSteps are Adam steps of the reference's whole run, and vggSteps those timed
+// with a perceptual network of VGG16's size.
+const (
+	referenceSteps = 100
+	vggSteps       = 3
+)
+
+// measureEdit holds an edit of the default model against the official formulation of
+// the same edit on the same weights in PyTorch, one after the other on this machine.
+func measureEdit(ctx context.Context, b *Bench) error {
+	e, err := openEngine(ctx, b.Env)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	set := editSet{e: e, judge: e}
+	k := knownEdits[0]
+	z := set.face(0)
+	base, err := set.frame(ctx, z)
+	if err != nil {
+		return err
+	}
+	truth, err := set.frame(ctx, changed(z, k))
+	if err != nil {
+		return err
+	}
+	painted := repaint(base.Labels, truth.Labels, k.Classes)
+	region, err := edit.Region(base.Labels, painted, edit.RegionOptions{Dilation: -1})
+	if err != nil {
+		return err
+	}
+	iou := func(code latent.Code) (float64, float64, float64, error) {
+		f, err := e.Render(ctx, code, engine.RenderOptions{})
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		o := metrics.Overlaps(f.Labels, painted, region, len(e.Info().Manifest.Classes))
+		sum, f1, n := 0.0, 0.0, 0
+		for _, c := range k.Classes {
+			if o[c].Union > 0 {
+				sum += o[c].IoU()
+				if v := metrics.BoundaryF1(f.Labels, painted, region, c, 1); !math.IsNaN(v) {
+					f1 += v
+				}
+				n++
+			}
+		}
+		return sum / float64(max(1, n)), f1 / float64(max(1, n)), metrics.LeakOutside(base.Picture, f.Picture, region).Mean, nil
+	}
+
+	// Ours, as the window runs it.
+	request := engine.EditRequest{Start: base.Code, Painted: painted, Region: edit.RegionOptions{Dilation: -1}, Settings: engine.Settings{Flat: -1}}
+	type point struct {
+		code    latent.Code
+		elapsed time.Duration
+	}
+	var points []point
+	var final engine.Step
+	var first time.Duration
+	begun := time.Now()
+	for s, err := range e.Edit(ctx, request) {
+		if err != nil {
+			return err
+		}
+		if first == 0 {
+			first = time.Since(begun)
+		}
+		if s.Final {
+			final = s
+			break
+		}
+		points = append(points, point{s.Code, s.Elapsed})
+	}
+	step := (points[len(points)-1].elapsed - points[0].elapsed) / time.Duration(len(points)-1)
+	ours, oursF1, oursLeak, err := iou(final.Code)
+	if err != nil {
+		return err
+	}
+	b.Row("edit.step_s", step.Seconds(), "s")
+	b.AtMost("edit.first_preview_s", first.Seconds(), "s", 0.3)
+	b.Row("edit.target_iou", ours, "")
+	b.Row("edit.boundary_f1", oursF1, "")
+	b.Row("edit.leak", oursLeak, "levels")
+
+	// The reference.
+	if reason := noReference(); reason != "" {
+		fmt.Fprintf(b.Env.Err, "The comparison with the official formulation is left out: %s.\n", reason)
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "latentbrush-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	bundle := b.Env.Model
+	if bundle == "" {
+		bundle = filepath.Join(dir, "bundle")
+		files, err := assets.DefaultModel()
+		if err != nil {
+			return err
+		}
+		if err := os.CopyFS(bundle, files); err != nil {
+			return err
+		}
+	}
+	problem := filepath.Join(dir, "problem.safetensors")
+	size := region.Rect.Size()
+	if err := safetensors.WriteFile(problem, nil,
+		safetensors.Float32("code", base.Code.Data, base.Code.Rows, base.Code.Dim),
+		safetensors.Uint8("painted", painted.Pix, size.Y, size.X),
+		safetensors.Uint8("region", region.Pix, size.Y, size.X)); err != nil {
+		return err
+	}
+	run := func(name string, steps int, more ...string) ([]latent.Code, []float32, error) {
+		answer := filepath.Join(dir, name)
+		args := append([]string{officialScript, "run", bundle, problem, answer, "--nearest", "--steps", strconv.Itoa(steps)}, more...)
+		command := exec.CommandContext(ctx, officialPython, args...)
+		if out, err := command.CombinedOutput(); err != nil {
+			return nil, nil, fmt.Errorf("bench: the reference failed: %w: %s", err, out)
+		}
+		f, err := safetensors.Open(os.DirFS(dir), name)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer f.Close()
+		rows, dim := base.Code.Rows, base.Code.Dim
+		data, err := f.Float32s("codes", steps+1, rows, dim)
+		if err != nil {
+			return nil, nil, err
+		}
+		var codes []latent.Code
+		for i := range steps + 1 {
+			codes = append(codes, latent.Code{Rows: rows, Dim: dim, Data: data[i*rows*dim : (i+1)*rows*dim]})
+		}
+		seconds, err := f.Float32s("seconds", steps+1)
+		return codes, seconds, err
+	}
+	codes, seconds, err := run("same", referenceSteps)
+	if err != nil {
+		return err
+	}
+	reference := float64(seconds[referenceSteps]) / referenceSteps
+	theirs, theirsF1, theirsLeak, err := iou(codes[referenceSteps])
+	if err != nil {
+		return err
+	}
+	b.Row("edit.reference_step_s", reference, "s")
+	b.Row("edit.reference_target_iou", theirs, "")
+	b.Row("edit.reference_boundary_f1", theirsF1, "")
+	b.Row("edit.reference_leak", theirsLeak, "levels")
+	b.AtLeast("edit.step_ratio", reference/step.Seconds(), "×", 8)
+	_, vgg, err := run("vgg", vggSteps, "--vgg")
+	if err != nil {
+		return err
+	}
+	b.AtLeast("edit.step_ratio_vgg", float64(vgg[vggSteps])/vggSteps/step.Seconds(), "×", 15)
+	for _, p := range points {
+		score, _, _, err := iou(p.code)
+		if err != nil {
+			return err
+		}
+		if score >= 0.95*theirs {
+			b.Row("edit.time_to_95_s", p.elapsed.Seconds(), "s")
+			b.AtLeast("edit.time_ratio", float64(seconds[referenceSteps])/max(p.elapsed.Seconds(), 1e-3), "×", 20)
+			break
+		}
+	}
+	return nil
+}
+
+// noReference says why the reference cannot run here, or nothing.
+func noReference() string {
+	if _, err := os.Stat(officialScript); err != nil {
+		return officialScript + " is not here; run from the top folder of the source"
+	}
+	if err := exec.Command(officialPython, "-c", "import torch").Run(); err != nil {
+		return officialPython + " has no PyTorch; on Debian install python3-torch and libopenblas0"
+	}
+	return ""
+}
