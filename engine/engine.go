@@ -19,7 +19,6 @@ import (
 	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
 	"latentbrush/engine/model"
-	"latentbrush/engine/ort"
 )
 
 // Options says how to open a model. The zero value takes the best device.
@@ -27,7 +26,7 @@ type Options struct {
 	// Library is the path of the ONNX Runtime library; empty means to look for it.
 	Library string
 	// Device to use; the zero value takes the first usable one.
-	Device ort.Device
+	Device Device
 	// Threads of a session; 0 means the default.
 	Threads int
 }
@@ -41,8 +40,8 @@ type Info struct {
 	Width, Height int
 	Rows, Dim     int
 	// Device in use, and every device tried with the reason of its refusal.
-	Device  ort.Device
-	Trials  []ort.Trial
+	Device  Device
+	Trials  []Trial
 	Library string
 	Version string
 	// PictureTerm names the distance that holds the picture outside an edit's region.

@@ -27,7 +27,6 @@ import (
 	"latentbrush/app/gui/dialogs/system"
 	"latentbrush/app/gui/window"
 	"latentbrush/engine"
-	"latentbrush/engine/ort"
 )
 
 // ErrNoScreen says that there is no screen to open a window on.
@@ -111,7 +110,7 @@ func Run(o Options) (err error) {
 }
 
 // Device is the device that options name, for callers that have only its name.
-func Device(name string) (ort.Device, error) { return ort.ParseDevice(name) }
+func Device(name string) (engine.Device, error) { return engine.ParseDevice(name) }
 
 // hasScreen reports whether a window can be tried.
 func hasScreen() bool {

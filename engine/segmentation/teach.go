@@ -57,9 +57,9 @@ type TeachOptions struct {
 	Upsample string
 	// Seed decides the first weights and the pixels of each step.
 	Seed uint64
-	// MaxSteps bounds the number of updates; default 400. Teaching usually ends before.
+	// MaxSteps bounds the number of updates; default 300. Teaching usually ends before.
 	MaxSteps int
-	// Rate is Adam's first rate; default 0.004.
+	// Rate is Adam's first rate; default 0.01.
 	Rate float64
 	// Decay is the share of the first layer's weights that each step of full rate takes away, a
 	// guard against learning the few pictures by heart; default 0, none.
@@ -77,14 +77,14 @@ func (o TeachOptions) filled(man *model.Manifest) (TeachOptions, error) {
 		}
 	}
 	def(&o.Members, 10)
-	def(&o.MaxSteps, 400)
+	def(&o.MaxSteps, 300)
 	def(&o.Pictures, 4)
 	def(&o.Grid, 64)
 	if o.Hidden == nil {
 		o.Hidden = []int{64, 32}
 	}
 	if o.Rate == 0 {
-		o.Rate = 4e-3
+		o.Rate = 0.01
 	}
 	if o.Memory == 0 {
 		o.Memory = 3 << 29
@@ -156,7 +156,7 @@ type TeachStep struct {
 // that average, as a share of it, that counts as progress.
 const (
 	smoothing = 20
-	flatShare = 0.05
+	flatShare = 0.1
 )
 
 // phases are the factors of the rate. A phase ends when the smoothed loss is flat.

@@ -22,7 +22,6 @@ import (
 	"latentbrush/engine/latent"
 	"latentbrush/engine/metrics"
 	"latentbrush/engine/model"
-	"latentbrush/engine/ort"
 )
 
 // Rows and Dim of a puppet's codes.
@@ -55,7 +54,7 @@ func (p *Puppet) Info() engine.Info {
 	}
 	return engine.Info{
 		Manifest: m, Fingerprint: fmt.Sprintf("puppet%d", p.Size), Width: p.Size, Height: p.Size, Rows: Rows, Dim: Dim,
-		Device: ort.CPU, Version: "–",
+		Device: engine.CPU, Version: "–",
 	}
 }
 
