@@ -87,7 +87,7 @@ model of drawn faces that comes with the program, -procedural and -evaluate make
 	flags.StringVar(&f.hidden, "hidden", "64,32", "`sizes` of the hidden layers; none for a linear head")
 	flags.StringVar(&f.o.Upsample, "upsample", model.UpsampleProgressive, "how maps are enlarged: progressive, or bilinear as EditGAN does, which is `slower`")
 	flags.Uint64Var(&f.o.Seed, "seed", 0, "`seed` of the first weights, the pixels and the drawn faces")
-	flags.IntVar(&f.o.MaxSteps, "steps", 0, "the largest `number` of updates (default 400; it usually ends before)")
+	flags.IntVar(&f.o.MaxSteps, "steps", 0, "the largest `number` of updates (default 300; it usually ends before)")
 	flags.Int64Var(&f.memory, "memory", 1536, "the most `megabytes` of features to keep")
 	return command
 }
