@@ -10,6 +10,8 @@
 // and knows no toolkit.
 package action
 
+//go:generate go test -run TestKeysPage -update .
+
 import (
 	"fmt"
 	"sort"

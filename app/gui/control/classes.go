@@ -62,7 +62,7 @@ type ClassList struct {
 
 var _ fyne.Widget = (*ClassList)(nil)
 
-const classRowHeight float32 = 23
+const classRowHeight float32 = 21
 
 // NewClassList returns an empty list.
 func NewClassList(names ClassNames) *ClassList {
@@ -177,7 +177,7 @@ var (
 
 func newClassRow(l *ClassList) *classRow {
 	row := &classRow{list: l}
-	small := func(icon, name string, f func(int)) *Button {
+	toggle := func(icon, name string, f func(int)) *Button {
 		b := NewSmallButton(icon, name, func() {
 			if f != nil {
 				f(row.data.ID)
@@ -187,10 +187,10 @@ func newClassRow(l *ClassList) *classRow {
 		b.OnHover = func(on bool) { row.hover = on; row.Refresh() }
 		return b
 	}
-	row.lock = small("unlock", l.Names.Lock, func(id int) { call(l.OnLock, id) })
-	row.hide = small("eye", l.Names.Hide, func(id int) { call(l.OnHide, id) })
-	row.solo = small("solo", l.Names.Solo, func(id int) { call(l.OnSolo, id) })
-	row.status = small("status-none", l.Names.Status, func(id int) { call(l.OnStatus, id) })
+	row.lock = toggle("unlock", l.Names.Lock, func(id int) { call(l.OnLock, id) })
+	row.hide = toggle("eye", l.Names.Hide, func(id int) { call(l.OnHide, id) })
+	row.solo = toggle("solo", l.Names.Solo, func(id int) { call(l.OnSolo, id) })
+	row.status = toggle("status-none", l.Names.Status, func(id int) { call(l.OnStatus, id) })
 	row.ExtendBaseWidget(row)
 	return row
 }

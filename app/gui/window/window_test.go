@@ -51,8 +51,10 @@ func newRig(t *testing.T, change func(*window.Options)) *rig {
 	o := window.Options{
 		Version: "test", Settings: settings, Picker: r.picker, Seed: 7,
 		Library: filepath.Join(r.dir, "vectors"), Journals: filepath.Join(r.dir, "journals"),
-		Open: func(context.Context, string) (window.Engine, error) { return &windowtest.Puppet{Size: 128, Steps: 25}, nil },
-		Log:  func(s string) { t.Log(s) },
+		Open: func(context.Context, string) (window.Engine, error) {
+			return &windowtest.Puppet{Size: 128, Steps: 25}, nil
+		},
+		Log: func(s string) { t.Log(s) },
 	}
 	if change != nil {
 		change(&o)
@@ -489,7 +491,9 @@ func TestLooks(t *testing.T) {
 // TestMonkey does random things and looks for a panic and for lost undo.
 func TestMonkey(t *testing.T) {
 	r := newRig(t, func(o *window.Options) {
-		o.Open = func(context.Context, string) (window.Engine, error) { return &windowtest.Puppet{Size: 32, Steps: 6}, nil }
+		o.Open = func(context.Context, string) (window.Engine, error) {
+			return &windowtest.Puppet{Size: 32, Steps: 6}, nil
+		}
 	})
 	rnd := rand.New(rand.NewPCG(1, 1))
 	skip := map[string]bool{
@@ -549,6 +553,5 @@ func TestMonkey(t *testing.T) {
 		t.Errorf("only %d steps in the line of the history", steps)
 	}
 }
-
 
 var noOptions = engine.RenderOptions{}
