@@ -1,13 +1,25 @@
-// Command latentbrush edits pictures by painting their semantic masks. Without arguments it opens its window; a
+// Command latentbrush edits pictures by painting their semantic masks. Without a command it opens its window; a
 // subcommand works without one.
 package main
 
 import (
+	"context"
 	"os"
 
 	"latentbrush/app/cli"
+	"latentbrush/app/gui"
+	"latentbrush/engine"
 )
 
 func main() {
-	os.Exit(cli.Execute(cli.System(), os.Args[1:]))
+	env := cli.System()
+	env.Window = func(env *cli.Env, file string, seed uint64) error {
+		return gui.Run(gui.Options{
+			Open: func(ctx context.Context, path string, _ engine.Options) (*engine.Engine, error) {
+				return env.OpenEngine(ctx, path)
+			},
+			Model: env.Model, File: file, Seed: seed, Version: cli.ProgramVersion(),
+		})
+	}
+	os.Exit(cli.Execute(env, os.Args[1:]))
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"latentbrush/engine"
 	"latentbrush/engine/ort"
 )
 
@@ -34,6 +35,18 @@ type Env struct {
 	Device string
 	// Threads is the number of CPU threads, 0 for the default.
 	Threads int
+
+	// Window opens the window and returns when it is closed; nil where there is none. The
+	// file, a picture, mask, project or vector, may be empty.
+	Window func(env *Env, file string, seed uint64) error
+}
+
+// OpenEngine opens a bundle with the flags' device; an empty path is the model that comes
+// with the program.
+func (env *Env) OpenEngine(ctx context.Context, path string) (*engine.Engine, error) {
+	e := *env
+	e.Model = path
+	return openEngine(ctx, &e)
 }
 
 // System is the environment of the process.
@@ -51,6 +64,9 @@ var commands = []func(*Env) *cobra.Command{
 	newDatasetCommand,
 	newEditCommand,
 	newApplyCommand,
+	newEmbedCommand,
+	newPasteCommand,
+	newTrainCommand,
 	newEvaluateCommand,
 	newVectorsCommand,
 	newTeachCommand,
@@ -72,23 +88,41 @@ func (e usageError) Unwrap() error { return e.error }
 
 // newRoot builds the whole tree of commands.
 func newRoot(env *Env) *cobra.Command {
+	var seed uint64
 	root := &cobra.Command{
-		Use:   "latentbrush",
+		Use:   "latentbrush [file]",
 		Short: "Edit a picture by painting its semantic mask",
 		Long: `Latentbrush edits a picture by painting its semantic mask.
 
-Without a command it opens its window. The commands do the same work without one, and need no display.
+Without a command it opens its window, with the file if one is named: a picture, a mask, a project or an editing
+vector. The commands do the same work without a window, and need no display.
 Flags may be written with one dash or two: -seed 7, --seed 7 and -seed=7 are the same.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("%q is not a command", args[0])}
+			if len(args) == 0 {
+				return nil
+			}
+			if _, err := os.Stat(args[0]); err != nil {
+				return usageError{fmt.Errorf("%q is neither a command nor a file", args[0])}
+			}
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("the window opens one file, not %d", len(args))}
 			}
 			return nil
 		},
-		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
+		RunE: func(command *cobra.Command, args []string) error {
+			if env.Window == nil {
+				return command.Help()
+			}
+			file := ""
+			if len(args) > 0 {
+				file = args[0]
+			}
+			return env.Window(env, file, seed)
+		},
 	}
+	root.Flags().Uint64Var(&seed, "seed", 0, "`seed` of the window's first picture")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetIn(env.In)
 	root.SetOut(env.Out)

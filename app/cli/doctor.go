@@ -45,7 +45,7 @@ The exit status is 1 when nothing can compute.`,
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			r := report{
-				Program: programVersion(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(),
+				Program: ProgramVersion(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(),
 			}
 			if libraryOnly {
 				rt, err := env.OpenRuntime(command.Context())
@@ -129,8 +129,8 @@ func (r *report) print(w io.Writer) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// programVersion is the version that the build carries, or the commit it was built from.
-func programVersion() string {
+// ProgramVersion is the version that the build carries, or the commit it was built from.
+func ProgramVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
