@@ -35,6 +35,7 @@ type Pane struct {
 	clip   *container.Clip
 	inner  *fyne.Container
 	images []*fynecanvas.Image
+	margin bars
 	grid   bars
 	cross  bars
 	split  bars
@@ -291,9 +292,34 @@ func (p *Pane) place() {
 		}
 		m.Show()
 	}
+	p.placeMargin()
 	p.placeGrid()
 	p.updateVectors()
 	p.updatePointer()
+}
+
+// surround is the colour around the picture.
+var surround = color.Gray{0x2b}
+
+// placeMargin fills what the picture leaves free. A background below the whole
+// picture would cost as much to draw as the picture.
+func (p *Pane) placeMargin() {
+	v, u := p.stage.viewport, p.units()
+	size := p.pixelSize()
+	picture := p.stage.painter.Canvas().Bounds()
+	o := v.Origin(size)
+	x0, y0 := min(max(o.X, 0), size.X), min(max(o.Y, 0), size.Y)
+	x1 := min(max(math.Round(o.X+float64(picture.Dx())*v.Zoom()), 0), size.X)
+	y1 := min(max(math.Round(o.Y+float64(picture.Dy())*v.Zoom()), 0), size.Y)
+	p.margin.begin()
+	for _, b := range [][4]float64{{-1, -1, size.X + 1, y0}, {-1, y1, size.X + 1, size.Y + 1}, {-1, y0, x0, y1}, {x1, y0, size.X + 1, y1}} {
+		if b[0] < b[2] && b[1] < b[3] {
+			p.margin.add(u, b[0], b[1], b[2], b[3], surround)
+		}
+	}
+	if p.margin.end() {
+		p.restack()
+	}
 }
 
 // restack rebuilds the stack of drawn objects, tiles at the bottom.
@@ -302,6 +328,7 @@ func (p *Pane) restack() {
 	for _, m := range p.images {
 		objects = append(objects, m)
 	}
+	objects = p.margin.appendTo(objects)
 	objects = p.grid.appendTo(objects)
 	objects = p.split.appendTo(objects)
 	objects = p.cross.appendTo(objects)
@@ -458,16 +485,12 @@ func (p *Pane) Move(pos fyne.Position) {
 // CreateRenderer returns the renderer of the widget.
 func (p *Pane) CreateRenderer() fyne.WidgetRenderer {
 	p.ExtendBaseWidget(p)
-	return &paneRenderer{p, fynecanvas.NewRectangle(color.Gray{0x2b})}
+	return &paneRenderer{p}
 }
 
-type paneRenderer struct {
-	pane *Pane
-	back *fynecanvas.Rectangle
-}
+type paneRenderer struct{ pane *Pane }
 
 func (r *paneRenderer) Layout(size fyne.Size) {
-	r.back.Resize(size)
 	r.pane.clip.Resize(size)
 	r.pane.inner.Resize(size)
 	r.pane.align()
@@ -481,7 +504,7 @@ func (r *paneRenderer) Layout(size fyne.Size) {
 func (r *paneRenderer) MinSize() fyne.Size { return fyne.NewSize(64, 64) }
 
 func (r *paneRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.back, r.pane.clip}
+	return []fyne.CanvasObject{r.pane.clip}
 }
 
 // Refresh places everything: the scale of the window may have changed.

@@ -313,6 +313,14 @@ func (s *Stage) Back() { s.painter.Handle(canvas.Event{Kind: canvas.Back}) }
 // one.
 func (s *Stage) Cancel() bool { return s.painter.Cancel() }
 
+// PointerLeft says that the pointer left the window. A stroke in progress goes
+// on.
+func (s *Stage) PointerLeft() {
+	if s.pointer != nil {
+		s.pointer.MouseOut()
+	}
+}
+
 // readout reports what is under the pointer.
 func (s *Stage) readout() {
 	if s.OnReadout == nil {

@@ -3,7 +3,8 @@
 // The toolkit handles the pointer's position once a frame: of what a mouse
 // reports in between, only the last is passed on, so that a quick curve would be
 // painted as a chain of straight lines. This package listens at the window
-// system and hands all positions to [view.Stage.Motion]. A stage works without
+// system and hands all positions to [view.Stage.Motion], and tells when the
+// pointer leaves the window, which the toolkit does not. A stage works without
 // it, with coarser strokes.
 //
 // It is apart from package view because it needs the graphics driver, and so C.
@@ -46,6 +47,15 @@ func Attach(w fyne.Window, stage func() *view.Stage) (detach func(), err error) 
 		}
 		if before != nil {
 			before(win, x, y)
+		}
+	})
+	var entered glfw.CursorEnterCallback
+	entered = window.SetCursorEnterCallback(func(win *glfw.Window, in bool) {
+		if s := stage(); on && s != nil && !in {
+			s.PointerLeft()
+		}
+		if entered != nil {
+			entered(win, in)
 		}
 	})
 	return func() { on = false }, nil

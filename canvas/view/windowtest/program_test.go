@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/draw"
 	"os"
 	"strings"
 	"time"
@@ -141,14 +140,8 @@ func program(side int) {
 		case "steps":
 			n, _ := hist.Len()
 			return fmt.Sprint(n)
-		case "screen", "width":
-			shot := w.Canvas().Capture()
-			if question == "width" {
-				return fmt.Sprint(shot.Bounds().Dx())
-			}
-			m := image.NewRGBA(shot.Bounds())
-			draw.Draw(m, m.Rect, shot, shot.Bounds().Min, draw.Src)
-			return base64.StdEncoding.EncodeToString(m.Pix)
+		case "width":
+			return fmt.Sprint(int(float64(w.Canvas().Size().Width)*k + 0.5))
 		case "clear":
 			moments, frames = nil, 0
 			return "ok"

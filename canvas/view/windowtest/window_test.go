@@ -43,9 +43,9 @@ func TestMain(m *testing.M) {
 // display returns the DISPLAY to use, starting a virtual one if there is none.
 func display(t testing.TB) string {
 	t.Helper()
-	for _, tool := range []string{"xdotool"} {
+	for _, tool := range []string{"xdotool", "import"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed: no events can be sent to a window", tool)
+			t.Skipf("%s is not installed: a window can be neither driven nor looked at", tool)
 		}
 	}
 	if d := os.Getenv("DISPLAY"); d != "" {
@@ -78,15 +78,17 @@ func display(t testing.TB) string {
 // rig is the program in its window, the hand on pointer and keys, and the second
 // canvas.
 type rig struct {
-	t      testing.TB
-	ask    io.WriteCloser // questions to the program
-	answer *bufio.Reader
-	hand   io.WriteCloser // lines for xdotool
-	window string
+	t       testing.TB
+	ask     io.WriteCloser // questions to the program
+	answer  *bufio.Reader
+	hand    io.WriteCloser // lines for xdotool
+	window  string
+	display string
 
 	painter *canvas.Painter
 	hist    *canvas.History
 	view    *canvas.Viewport
+	origin  canvas.Point    // of the window on the screen
 	pane    canvas.Point    // the size of each pane in screen pixels
 	corner  [2]canvas.Point // of the panes in the window
 	now     int             // the pane that the pointer is in
@@ -121,7 +123,7 @@ func start(t testing.TB, side int, env ...string) *rig {
 			t.Logf("the program ended (%v), saying: %s", err, trouble.String())
 		}
 	})
-	r := &rig{t: t, ask: ask, answer: bufio.NewReader(answer), hand: pipe}
+	r := &rig{t: t, ask: ask, answer: bufio.NewReader(answer), hand: pipe, display: d}
 	r.window = r.question("window")[0]
 
 	c, err := canvas.New(labels(side))
@@ -135,6 +137,24 @@ func start(t testing.TB, side int, env ...string) *rig {
 	r.pane = canvas.Point{X: v[0], Y: v[1]}
 	r.corner = [2]canvas.Point{{X: v[2], Y: v[3]}, {X: v[4], Y: v[5]}}
 	r.view.Fit(r.pane)
+	// Moves are sent relative to the screen: only those go through the queue
+	// of the pointer's own events, in order with the buttons.
+	where := exec.Command("xdotool", "getwindowgeometry", "--shell", r.window)
+	where.Env = append(os.Environ(), "DISPLAY="+d)
+	out, err := where.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		at, _ := strconv.ParseFloat(value, 64)
+		switch name {
+		case "X":
+			r.origin.X = at
+		case "Y":
+			r.origin.Y = at
+		}
+	}
 	r.do("windowfocus --sync %s", r.window)
 	return r
 }
@@ -193,7 +213,7 @@ func (r *rig) move(pane int, x, y float64) {
 	r.t.Helper()
 	r.now, r.at = pane, canvas.Point{X: math.Floor(x), Y: math.Floor(y)}
 	x, y = r.at.X, r.at.Y
-	r.do("mousemove --window %s %d %d", r.window, int(r.corner[pane].X+x), int(r.corner[pane].Y+y))
+	r.do("mousemove %d %d", int(r.origin.X+r.corner[pane].X+x), int(r.origin.Y+r.corner[pane].Y+y))
 	if r.down {
 		r.painter.Handle(canvas.Event{Kind: canvas.Drag, At: r.place()})
 	}
@@ -340,7 +360,7 @@ func TestPaintPanZoomUndo(t *testing.T) {
 
 			// Held Alt picks, and paints again when released.
 			r.key("b", func() { _ = r.painter.Use("brush") })
-			r.move(1, w*0.5, h*0.45)
+			r.move(1, w*0.5, h*0.7)
 			r.do("keydown alt")
 			r.settle()
 			r.do("mousedown 1")
@@ -369,7 +389,7 @@ func TestPaintPanZoomUndo(t *testing.T) {
 			r.same("redo")
 
 			// What is on the screen is what is in the label map.
-			r.move(1, w*0.9, h*0.9)
+			r.do("mousemove 1500 1050") // out of the window
 			r.settle()
 			r.screen()
 		})
@@ -405,20 +425,31 @@ func (r *rig) key(name string, do func()) {
 	r.settle()
 }
 
+// classAt is the class shown by a screen pixel of a pane.
+func (r *rig) classAt(x, y int) (uint8, bool) {
+	p := r.view.ToPicture(canvas.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}, r.pane)
+	return r.painter.Canvas().ClassAt(int(math.Floor(p.X)), int(math.Floor(p.Y)))
+}
+
 // screen compares what the second pane shows with the label map.
 func (r *rig) screen() {
 	r.t.Helper()
-	words := r.question("screen")
-	pix, err := base64.StdEncoding.DecodeString(words[0])
+	shot := exec.Command("import", "-display", r.display, "-window", r.window, "-depth", "8", "rgba:-")
+	pix, err := shot.Output()
 	if err != nil {
-		r.t.Fatal(err)
+		r.t.Fatalf("no picture of the window (is ImageMagick installed?): %v", err)
 	}
 	w := int(r.numbers("width")[0])
-	checked, wrong := 0, 0
+	checked, wrong, where := 0, 0, image.Rectangle{}
 	for y := 3; y < int(r.pane.Y)-60; y += 5 {
 		for x := 3; x < int(r.pane.X)-60; x += 5 {
-			p := r.view.ToPicture(canvas.Point{X: float64(x) + 0.5, Y: float64(y) + 0.5}, r.pane)
-			class, ok := r.painter.Canvas().ClassAt(int(math.Floor(p.X)), int(math.Floor(p.Y)))
+			class, ok := r.classAt(x, y)
+			// Tiles end on whole screen pixels: the edge of a class may lie
+			// one beside.
+			for _, d := range [][2]int{{1, 0}, {-1, 0}, {0, 1}, {0, -1}} {
+				near, there := r.classAt(x+d[0], y+d[1])
+				ok = ok && there && near == class
+			}
 			if !ok {
 				continue
 			}
@@ -427,11 +458,12 @@ func (r *rig) screen() {
 			checked++
 			if pix[i] != uint8(red>>8) || pix[i+1] != uint8(green>>8) || pix[i+2] != uint8(blue>>8) {
 				wrong++
+				where = where.Union(image.Rect(x, y, x+1, y+1))
 			}
 		}
 	}
 	if checked < 500 || wrong > 0 {
-		r.t.Errorf("%d of %d screen pixels do not show the class that is there", wrong, checked)
+		r.t.Errorf("%d of %d screen pixels do not show the class that is there, in %v of the pane", wrong, checked, where)
 	}
 }
 
@@ -448,19 +480,24 @@ func TestFrames(t *testing.T) {
 		rows []string
 	}{{1024, []string{"canvas.frame_ms_p50", "canvas.frame_ms_p95"}}, {512, []string{"canvas.fps"}}} {
 		r := start(t, m.side)
-		r.do("mousemove --window %s %d %d", r.window, int(r.corner[0].X+100), int(r.corner[0].Y+100))
+		r.do("mousemove %d %d", int(r.origin.X+r.corner[0].X+100), int(r.origin.Y+r.corner[0].Y+100))
 		r.settle()
 		r.question("clear")
 		r.do("mousedown 1")
-		const moves, pause = 400, 8 * time.Millisecond
+		const moves = 400
+		// Uneven pauses of 5 to 11 ms: even ones would fall into step with
+		// the frames.
+		pause := func(i int) time.Duration { return time.Duration(5+i*i%7) * time.Millisecond }
 		sent := make([]time.Time, 0, moves)
 		begin := time.Now()
+		next := begin
 		for i := range moves {
 			sin, cos := math.Sincos(float64(i) / 15)
 			x, y := r.corner[0].X+r.pane.X*(0.5+0.3*cos), r.corner[0].Y+r.pane.Y*(0.5+0.3*sin)
 			sent = append(sent, time.Now())
-			r.do("mousemove --window %s %d %d", r.window, int(x), int(y))
-			time.Sleep(time.Until(begin.Add(time.Duration(i+1) * pause)))
+			r.do("mousemove %d %d", int(r.origin.X+x), int(r.origin.Y+y))
+			next = next.Add(pause(i))
+			time.Sleep(time.Until(next))
 		}
 		took := time.Since(begin)
 		r.do("mouseup 1")
