@@ -48,7 +48,7 @@ func TestUsage(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"paint", 2, `"paint" is not a command`},
+		{"paint", 2, `"paint" is neither a command nor a file`},
 		{"doctor -jsn", 2, "unknown flag: --jsn"},
 		{"doctor now", 2, `doctor takes no argument "now"`},
 		{"doctor -threads many", 2, `invalid argument "many"`},
