@@ -49,23 +49,39 @@ class Head(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(b)))
         self.norms = nn.ModuleList(nn.BatchNorm2d(h) for h in self.hidden)
 
-    def forward(self, maps):
-        """maps: [const] + the synthesis network's list."""
+    def forward(self, maps, window=None):
+        """maps: [const] + the synthesis network's list. window = (y, x): only the half-sized square whose corner
+        lies at (y, x) sixteenths of the picture (0 to 8), for training; progressive only."""
         weight, at, total, size = self.weights[0], 0, None, 4
         top = self.plan[-1][1]
-        flat = []
+        margin = None  # rows above, below, columns left, right of the window that are kept for the enlargement
+        if window is not None:
+            margin = [int(window[0] > 0), int(window[0] < 8), int(window[1] > 0), int(window[1] < 8)]
         for (_, r, c), m in zip(self.plan, maps):
             w = weight[:, at:at + c, None, None].to(m.dtype)
             at += c
+            if margin and r > 16:
+                k = r // 16
+                m = m[:, :, window[0] * k - margin[0]:(window[0] + 8) * k + margin[1],
+                      window[1] * k - margin[2]:(window[1] + 8) * k + margin[3]]
             y = F.conv2d(m, w).float()
             if self.upsample == "bilinear":
                 y = y if r == top else F.interpolate(y, size=(top, top), mode="bilinear", align_corners=False)
                 total = y if total is None else total + y
                 continue
             if r != size:
+                if margin and size == 16:
+                    total = total[:, :, window[0] - margin[0]:window[0] + 8 + margin[1],
+                                  window[1] - margin[2]:window[1] + 8 + margin[3]]
                 total = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
                 size = r
+                if margin and size > 16:
+                    h, v = total.shape[-2:]
+                    total = total[:, :, margin[0]:h - margin[1], margin[2]:v - margin[3]]
             total = y if total is None else total + y
+        if margin:
+            h, v = total.shape[-2:]
+            total = total[:, :, margin[0]:h - margin[1], margin[2]:v - margin[3]]
         x = total + self.biases[0][None, :, None, None]
         for i in range(len(self.hidden)):
             x = self.norms[i](F.relu(x))
@@ -165,7 +181,12 @@ def train(g, pictures, hidden, minutes, pairs=0, batch=4, lr=4e-3, upsample="pro
             maps = [torch.cat(m) for m in zip(*[cache[i] for i in index])]
         else:
             maps = features(g, pictures.z[index].to(device))[1]
-        loss = F.cross_entropy(head(maps), pictures.labels(size, index).to(device), weight=weight)
+        labels, window = pictures.labels(size, index).to(device), None
+        if size >= 128 and upsample == "progressive" and not pairs:
+            window = tuple(int(v) for v in rng.integers(0, 9, 2))
+            k = size // 16
+            labels = labels[:, window[0] * k:(window[0] + 8) * k, window[1] * k:(window[1] + 8) * k]
+        loss = F.cross_entropy(head(maps, window), labels, weight=weight)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -47,6 +47,7 @@ class Pictures:
         self.colour = torch.tensor([p.startswith(COLOUR) for p in self.parameters])
         self.geometry = torch.tensor([p.startswith(GEOMETRY) for p in self.parameters])
         self.maps = {}
+        self.drawn = np.zeros(self.n, np.float32)
 
     def refresh(self):
         with open(os.path.join(self.folder, "dataset.json")) as f:
@@ -73,5 +74,11 @@ class Pictures:
         return a.to(device, non_blocking=True).long()
 
     def batch(self, size, count, generator, device="cpu"):
-        index = np.sort(generator.choice(self.done, min(count, self.done), replace=False))
+        """A random batch. Pictures drawn rarely so far are preferred (the set may have grown since the start), which
+        keeps the early ones from being learnt by heart."""
+        if len(self.drawn) < self.n:
+            self.drawn = np.concatenate([self.drawn, np.zeros(self.n - len(self.drawn), np.float32)])
+        p = (1.0 + self.drawn[:self.done].astype(np.float64)) ** -2
+        index = np.sort(generator.choice(self.done, min(count, self.done), replace=False, p=p / p.sum()))
+        self.drawn[index] += 1
         return self.z[index].to(device), self.images(size, index, device), self.labels(size, index, device)

@@ -111,7 +111,7 @@ class Run:
     def save(self):
         state = dict(config=self.g.config, g=self.g.state_dict(), ema=self.ema.state_dict(), aux=self.aux.state_dict(),
                      optimiser=self.optimiser.state_dict(), stage=self.stage, spent=self.spent, seen=self.seen,
-                     steps=self.steps, total=self.total, plan=self.plan)
+                     steps=self.steps, total=self.total, plan=self.plan, drawn=torch.from_numpy(self.pictures.drawn))
         torch.save(state, self.checkpoint + ".part")
         os.replace(self.checkpoint + ".part", self.checkpoint)
 
@@ -124,6 +124,8 @@ class Run:
             self.optimiser.load_state_dict(s["optimiser"])
         for k in ("stage", "spent", "seen", "steps", "total"):
             setattr(self, k, s[k])
+        if "drawn" in s:
+            self.pictures.drawn = s["drawn"].numpy().copy()
 
     def log(self, **facts):
         with open(os.path.join(self.args.out, "log.jsonl"), "a") as f:
