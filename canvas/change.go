@@ -124,31 +124,22 @@ func (e *Edit) diff(name string) *Change {
 // dst and returns the bounds of what differs.
 func xorInto(dst, old, now []uint8, w int, r image.Rectangle) image.Rectangle {
 	n := r.Dx()
-	x0, x1, y0, y1 := n, -1, -1, -1
+	x0, x1, y0, y1 := n, 0, -1, -1
 	for y, k := r.Min.Y, 0; y < r.Max.Y; y, k = y+1, k+n {
-		row := now[y*w+r.Min.X:][:n]
-		was := old[k:][:n]
-		d := dst[k:][:n]
-		if bytes.Equal(row, was) {
-			clear(d)
+		first, end := differ(dst[k:k+n], old[k:k+n], now[y*w+r.Min.X:][:n])
+		if first == n {
 			continue
 		}
 		if y0 < 0 {
 			y0 = y
 		}
 		y1 = y
-		for i, v := range row {
-			v ^= was[i]
-			d[i] = v
-			if v != 0 {
-				x0, x1 = min(x0, i), max(x1, i)
-			}
-		}
+		x0, x1 = min(x0, first), max(x1, end)
 	}
 	if y0 < 0 {
 		return image.Rectangle{}
 	}
-	return image.Rect(r.Min.X+x0, y0, r.Min.X+x1+1, y1+1)
+	return image.Rect(r.Min.X+x0, y0, r.Min.X+x1, y1+1)
 }
 
 // The code of a tile is a sequence of uvarints, each followed by bytes:
@@ -165,10 +156,7 @@ func appendRuns(code, pix []byte) []byte {
 		}
 	}
 	for i := 0; i < len(pix); {
-		j := i + 1
-		for j < len(pix) && pix[j] == pix[i] {
-			j++
-		}
+		j := i + runLength(pix[i:])
 		if j-i >= minRun {
 			flush(i)
 			code = binary.AppendUvarint(code, uint64(j-i)<<1)
@@ -213,43 +201,49 @@ var errBadChange = errors.New("canvas: damaged change")
 func (c *Canvas) xorTile(p plane, t int, code []byte) {
 	r := c.tileBounds(t)
 	pix := c.pixels(p)
-	at := 0
-	// row calls fn with the pieces of the next n bytes that lie in one row.
-	rows := func(n int, fn func(pix []uint8, k int)) {
-		for k := 0; k < n; {
-			x, y := at%r.Dx(), at/r.Dx()
-			m := min(n-k, r.Dx()-x)
-			start := (r.Min.Y+y)*c.w + r.Min.X + x
-			fn(pix[start:start+m], k)
-			k += m
-			at += m
-		}
-	}
-	xor := func(pix []uint8, i int, v byte) {
-		if p == planeLabels && v != 0 {
-			c.counts[pix[i]]--
-			c.counts[pix[i]^v]++
-		}
-		pix[i] ^= v
-	}
+	at := 0 // pixels of the tile done
 	_ = eachRun(code, func(n int, v byte, lit []byte) {
-		switch {
-		case lit != nil:
-			rows(n, func(pix []uint8, k int) {
-				for i := range pix {
-					xor(pix, i, lit[k+i])
-				}
-			})
-		case v == 0:
+		if v == 0 && lit == nil {
 			at += n
-		default:
-			rows(n, func(pix []uint8, _ int) {
-				for i := range pix {
-					xor(pix, i, v)
-				}
-			})
+			return
+		}
+		// The run is cut where rows of the tile end.
+		for n > 0 {
+			x, y := at%r.Dx(), at/r.Dx()
+			m := min(n, r.Dx()-x)
+			start := (r.Min.Y+y)*c.w + r.Min.X + x
+			c.xorRow(p, pix[start:start+m], v, lit)
+			if lit != nil {
+				lit = lit[m:]
+			}
+			at += m
+			n -= m
 		}
 	})
+}
+
+// xorRow applies a piece of a run, v times or as the bytes of lit, and keeps the
+// counts of the classes.
+func (c *Canvas) xorRow(p plane, pix []uint8, v uint8, lit []uint8) {
+	if lit != nil {
+		for i := range pix {
+			if p == planeLabels {
+				c.counts[pix[i]]--
+				c.counts[pix[i]^lit[i]]++
+			}
+			pix[i] ^= lit[i]
+		}
+		return
+	}
+	if p == planeLabels {
+		for i := 0; i < len(pix); {
+			n := runLength(pix[i:])
+			c.counts[pix[i]] -= n
+			c.counts[pix[i]^v] += n
+			i += n
+		}
+	}
+	xorBytes(pix, v)
 }
 
 // eachTile walks over the coded tiles.

@@ -130,16 +130,18 @@ func (e *Edit) row(y, x0, x1 int, ink Ink) {
 		if !e.okNew[ink.Class] {
 			return
 		}
-		for i, old := range labels {
-			if !e.okOld[old] && old != ink.Class {
-				continue
+		for i := 0; i < len(labels); {
+			old := labels[i]
+			n := runLength(labels[i:])
+			if e.okOld[old] || old == ink.Class {
+				if old != ink.Class {
+					c.counts[old] -= n
+					c.counts[ink.Class] += n
+					setBytes(labels[i:i+n], ink.Class)
+				}
+				maskBytes(marks[i:i+n], 0xff, uint8(Touched))
 			}
-			if old != ink.Class {
-				c.counts[old]--
-				c.counts[ink.Class]++
-				labels[i] = ink.Class
-			}
-			marks[i] |= uint8(Touched)
+			i += n
 		}
 	case Original:
 		base := c.base.Pix[at : at+len(labels)]
@@ -156,17 +158,11 @@ func (e *Edit) row(y, x0, x1 int, ink Ink) {
 			marks[i] &^= uint8(Touched)
 		}
 	case MarkKeep:
-		for i := range marks {
-			marks[i] = marks[i]&^uint8(Free) | uint8(Keep)
-		}
+		maskBytes(marks, ^uint8(Free), uint8(Keep))
 	case MarkFree:
-		for i := range marks {
-			marks[i] = marks[i]&^uint8(Keep) | uint8(Free)
-		}
+		maskBytes(marks, ^uint8(Keep), uint8(Free))
 	case Unmark:
-		for i := range marks {
-			marks[i] &^= uint8(Keep | Free)
-		}
+		maskBytes(marks, ^uint8(Keep|Free), 0)
 	}
 }
 

@@ -60,9 +60,7 @@ func (c *Canvas) allSpans(spans []span, class uint8) []span {
 				continue
 			}
 			x0 := x
-			for x < len(row) && row[x] == class {
-				x++
-			}
+			x += runLength(row[x:])
 			spans = append(spans, span{y, x0, x})
 		}
 	}
@@ -78,13 +76,11 @@ func (c *Canvas) connectedSpans(spans []span, x, y int) []span {
 	first := len(spans)
 	grow := func(x, y int) int { // the whole run around a pixel of the class
 		row := c.labels.Pix[y*c.w : (y+1)*c.w]
-		x0, x1 := x, x+1
+		x0, x1 := x, x
 		for x0 > 0 && row[x0-1] == class {
 			x0--
 		}
-		for x1 < len(row) && row[x1] == class {
-			x1++
-		}
+		x1 = x + runLength(row[x:])
 		mark := seen[y*c.w+x0 : y*c.w+x1]
 		for i := range mark {
 			mark[i] = true
