@@ -50,6 +50,7 @@ var measurements = []measurement{
 	{"memory-512", measureMemory},
 	{"engine", measureEngine},
 	{"edit", measureEdit},
+	{"growth", measureGrowth},
 }
 
 // Row adds a figure without a goal.

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"image"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -15,7 +17,9 @@ import (
 	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
 	"latentbrush/engine/metrics"
+	"latentbrush/engine/model/modeltest"
 	"latentbrush/engine/model/safetensors"
+	"latentbrush/engine/ort"
 )
 
 // officialScript is the official formulation in PyTorch, seen from the top folder of
@@ -192,6 +196,50 @@ func measureEdit(ctx context.Context, b *Bench) error {
 			break
 		}
 	}
+	return nil
+}
+
+// growthEdits is how many edits must leave no memory behind.
+const growthEdits = 1000
+
+// measureGrowth makes many short edits of a small model and holds the memory after them
+// against that after the first hundred.
+func measureGrowth(ctx context.Context, b *Bench) error {
+	m, err := modeltest.Open(modeltest.Spec{})
+	if err != nil {
+		return err
+	}
+	e, err := engine.OpenModel(ctx, m, engine.Options{Device: engine.CPU})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	var early uint64
+	for i := range growthEdits {
+		start := e.Sample(uint64(i), 1)
+		f, err := e.Render(ctx, start, engine.RenderOptions{})
+		if err != nil {
+			return err
+		}
+		painted := image.NewPaletted(f.Labels.Rect, f.Labels.Palette)
+		copy(painted.Pix, f.Labels.Pix)
+		for y := 10; y < 16; y++ {
+			for x := 10; x < 16; x++ {
+				painted.Pix[y*painted.Stride+x] = (painted.Pix[y*painted.Stride+x] + 1) % uint8(len(e.Info().Manifest.Classes))
+			}
+		}
+		for _, err := range e.Edit(ctx, engine.EditRequest{Start: start, Painted: painted, Settings: engine.Settings{Steps: 2}}) {
+			if err != nil {
+				return err
+			}
+		}
+		if i == growthEdits/10 {
+			debug.FreeOSMemory()
+			early = ort.Memory().Resident
+		}
+	}
+	debug.FreeOSMemory()
+	b.AtMost("edit.growth_mb", (float64(ort.Memory().Resident)-float64(early))/(1<<20), "MB", 8)
 	return nil
 }
 
