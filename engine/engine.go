@@ -29,6 +29,9 @@ type Options struct {
 	Device Device
 	// Threads of a session; 0 means the default.
 	Threads int
+	// Perceptual is a perceptual network's file to use in place of the user's LPIPS and
+	// the bundle's own; empty means those.
+	Perceptual string
 }
 
 // Info describes an open engine.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"image"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"latentbrush/engine/edit"
@@ -13,6 +15,7 @@ import (
 	"latentbrush/engine/latent"
 	"latentbrush/engine/loss"
 	"latentbrush/engine/model"
+	"latentbrush/engine/model/safetensors"
 	"latentbrush/engine/ort"
 	"latentbrush/engine/segmentation"
 	"latentbrush/engine/stylegan2"
@@ -78,7 +81,7 @@ func open(ctx context.Context, m *model.Model, o Options) (*Engine, error) {
 		return nil, err
 	}
 	term := "generator features"
-	switch f, err := m.Weights(model.PerceptualFile); {
+	switch f, err := perceptualFile(m, o.Perceptual); {
 	case err == nil:
 		e.features, err = loss.ReadPerceptual(f)
 		f.Close()
@@ -100,6 +103,31 @@ func open(ctx context.Context, m *model.Model, o Options) (*Engine, error) {
 	}
 	e.queue = newQueue()
 	return e, nil
+}
+
+// perceptualFile opens the network that holds the picture outside an edit: the one the
+// options name, the user's LPIPS, or the bundle's.
+func perceptualFile(m *model.Model, path string) (*safetensors.File, error) {
+	if path != "" {
+		return safetensors.Open(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	}
+	if path, err := LPIPSPath(); err == nil {
+		f, err := safetensors.Open(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return m.Weights(model.PerceptualFile)
+}
+
+// LPIPSPath is the file in the user's settings whose network, when it is there, takes
+// the place of the bundles' own perceptual networks.
+func LPIPSPath() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "latentbrush", "lpips.safetensors"), nil
 }
 
 // Close waits for the task in hand and frees the sessions. Jobs still running get

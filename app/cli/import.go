@@ -11,12 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"latentbrush/engine"
 	"latentbrush/engine/checkpoint"
 	"latentbrush/engine/model"
+	"latentbrush/engine/model/safetensors"
 )
 
 func newImportCommand(env *Env) *cobra.Command {
-	var out, classes string
+	var out, classes, lpips string
 	var heads []string
 	var crop []int
 	var o checkpoint.Options
@@ -33,12 +35,20 @@ generator. Without one the model has pictures but no labels.
 Checkpoints are programs in Python's pickle format. They are never run: numbers are read, everything else is
 ignored.
 
+With -lpips the checkpoint is torchvision's VGG16 (vgg16-397923af.pth), and -lpips names LPIPS's own weights
+(lpips/weights/v0.1/vgg.pth). Together they become the network that holds the picture outside an edit, for all models,
+unless -o names another place.
+
 The classes of the head are named by -classes, a JSON file with a list as in the bundle's model.json:
 [{"id": 0, "name": "background", "colour": "#ffffff"}, …]. Without it they are numbered.`,
 		Example: `  latentbrush import cats.pt -o cats.zip -name "Cats"
+  latentbrush import vgg16-397923af.pth -lpips vgg.pth
   latentbrush import car.pt -crop 0,64,512,448 -classifier m0.pth -classifier m1.pth -classes car.json -o cars`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if lpips != "" {
+				return importLPIPS(env, args[0], lpips, out)
+			}
 			if out == "" {
 				return usageError{fmt.Errorf("name the bundle to write with -o")}
 			}
@@ -90,6 +100,7 @@ The classes of the head are named by -classes, a JSON file with a list as in the
 	flags.BoolVar(&o.Half, "half", false, "store weights with 16 bits: half the size, nearly the same pictures")
 	flags.StringArrayVar(&heads, "classifier", nil, "`file` of a pixel classifier; repeat for an ensemble")
 	flags.StringVar(&classes, "classes", "", "JSON `file` with the list of classes")
+	flags.StringVar(&lpips, "lpips", "", "layer weights of LPIPS, a `file`; the checkpoint is then VGG16")
 	return command
 }
 
@@ -122,4 +133,25 @@ func readClasses(path string) ([]model.Class, error) {
 		return nil, fmt.Errorf("classes: %s is not a JSON list of classes: %w", path, err)
 	}
 	return list, nil
+}
+
+// importLPIPS writes the perceptual network of LPIPS to its place in the user's settings, or to out.
+func importLPIPS(env *Env, trunk, layers, out string) error {
+	metadata, tensors, err := checkpoint.LPIPS(trunk, layers)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		if out, err = engine.LPIPSPath(); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := safetensors.WriteFile(out, metadata, tensors...); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.Out, "%s: %s\n", out, metadata["name"])
+	return nil
 }

@@ -18,17 +18,15 @@ func WriteRosinality(w io.Writer, state State, mean []float32) error {
 	p.raw(0x80, 2, '}') // protocol 2, the outer dictionary
 	p.raw('(')
 	p.text("g_ema")
-	p.global("collections", "OrderedDict")
-	p.raw(')', 'R', '(')
-	for _, name := range state.Names() {
-		p.text(name)
-		p.tensor(state[name])
-	}
-	p.raw('u')
+	p.state(state)
 	p.text("latent_avg")
 	p.tensor(Tensor{Shape: []int{len(mean)}, Data: mean})
 	p.raw('u', '.')
+	return p.archive(w)
+}
 
+// archive writes the pickle and its tensors as torch.save does.
+func (p *pickler) archive(w io.Writer) error {
 	// Sizes are written before the data, as torch's own reader is happiest with.
 	z := &alignedZip{zip: zip.NewWriter(w)}
 	z.add("archive/data.pkl", p.buf.Bytes())
@@ -48,6 +46,17 @@ func WriteRosinality(w io.Writer, state State, mean []float32) error {
 		return fmt.Errorf("checkpoint: %w", z.err)
 	}
 	return nil
+}
+
+// state writes a state dictionary.
+func (p *pickler) state(state State) {
+	p.global("collections", "OrderedDict")
+	p.raw(')', 'R', '(')
+	for _, name := range state.Names() {
+		p.text(name)
+		p.tensor(state[name])
+	}
+	p.raw('u')
 }
 
 // pickler writes the few opcodes that a state dictionary needs.

@@ -256,6 +256,66 @@ func TestPerceptual(t *testing.T) {
 	}
 }
 
+// Max-pooling inside a network: features after it against the definition.
+func TestPerceptualMaxPool(t *testing.T) {
+	meta := metadata()
+	meta["layers"] = `[{"pool":2,"max":true},{"conv":"conv0","tap":"lin0"}]`
+	f, err := perceptualFile(t, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pooled, err := loss.ReadPerceptual(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta["layers"] = `[{"conv":"conv0","tap":"lin0"}]`
+	if f, err = perceptualFile(t, meta); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := loss.ReadPerceptual(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The shift and scale come first and are increasing in each channel, so pooling by
+	// hand before them is the same.
+	g := graph.New("test")
+	x, y := g.Input("x", 1, 3, side, side), g.Input("y", 1, 3, side/2, side/2)
+	a := pooled.Features(g, x)[0]
+	grad, err := graph.Gradient(g.Sum(g.Square(a)), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Output("pooled", a)
+	g.Output("gradient", grad[0])
+	g.Output("plain", plain.Features(g, y)[0])
+	s := run(t, g, func(s *ort.Session) {
+		normal(s.Input("x"), 3)
+		for c := range 3 {
+			for v := range side / 2 {
+				for u := range side / 2 {
+					m := float32(math.Inf(-1))
+					for k := range 4 {
+						m = max(m, s.Input("x")[(c*side+2*v+k/2)*side+2*u+k%2])
+					}
+					s.Input("y")[(c*side/2+v)*side/2+u] = m
+				}
+			}
+		}
+	})
+	for i, want := range s.Output("plain") {
+		if got := s.Output("pooled")[i]; math.Abs(float64(got-want)) > 1e-5 {
+			t.Fatalf("feature %d is %v, want %v", i, got, want)
+		}
+	}
+	// Only the largest of each square has a gradient.
+	for i, d := range s.Output("gradient") {
+		c, v, u := i/side/side, i/side%side, i%side
+		if s.Input("x")[i] != s.Input("y")[(c*side/2+v/2)*side/2+u/2] && d != 0 {
+			t.Fatalf("element %d is not the largest of its square and has gradient %v", i, d)
+		}
+	}
+}
+
 func TestReadPerceptualRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ key, value, want string }{
 		"format":   {"format", "x", "latentbrush-perceptual"},

@@ -24,6 +24,7 @@ type layer struct {
 	conv       string
 	stride     int
 	pool       int
+	max        bool // the pool takes the largest value, not the mean
 	weight     []float32
 	bias       []float32
 	out, in, k int
@@ -67,6 +68,7 @@ func ReadPerceptual(f *safetensors.File) (*Perceptual, error) {
 		Stride int    `json:"stride"`
 		Tap    string `json:"tap"`
 		Pool   int    `json:"pool"`
+		Max    bool   `json:"max"`
 	}
 	if err := json.Unmarshal([]byte(m["layers"]), &described); err != nil {
 		return fail("layers: %w", err)
@@ -77,10 +79,10 @@ func ReadPerceptual(f *safetensors.File) (*Perceptual, error) {
 	channels, taps := 3, 0
 	for i, d := range described {
 		if d.Pool != 0 {
-			if d.Pool != 2 && d.Pool != 4 || d.Conv != "" {
-				return fail("layer %d: a pool is over 2 or 4 pixels and nothing else", i)
+			if d.Pool != 2 && d.Pool != 4 || d.Max && d.Pool != 2 || d.Conv != "" {
+				return fail("layer %d: a pool is over 2 or 4 pixels, of the largest value over 2, and nothing else", i)
 			}
-			p.layers = append(p.layers, layer{pool: d.Pool})
+			p.layers = append(p.layers, layer{pool: d.Pool, max: d.Max})
 			continue
 		}
 		if d.Stride == 0 {
@@ -139,6 +141,10 @@ func (p *Perceptual) Features(g *graph.Graph, picture *graph.Value) []*graph.Val
 	x := g.Add(g.Mul(picture, g.Const("perceptual.gain", gain, 1, 3, 1, 1)), g.Const("perceptual.shift", shift, 1, 3, 1, 1))
 	var out []*graph.Value
 	for _, l := range p.layers {
+		if l.max {
+			x = largest(g, x)
+			continue
+		}
 		if l.pool > 0 {
 			x = g.AveragePool(x, l.pool)
 			continue
@@ -159,6 +165,18 @@ func (p *Perceptual) Features(g *graph.Graph, picture *graph.Value) []*graph.Val
 		out = append(out, g.Mul(g.Mul(x, g.Reciprocal(length)), g.Const("perceptual."+l.conv+".tap", roots, 1, l.out, 1, 1)))
 	}
 	return out
+}
+
+// largest is the largest value of each square of two pixels, an odd last row or column
+// left out. The inference library has no gradient of its own max-pooling; this one is
+// made of operations that have.
+func largest(g *graph.Graph, x *graph.Value) *graph.Value {
+	h, w := x.Dim(2)/2*2, x.Dim(3)/2*2
+	at := func(dy, dx int) *graph.Value {
+		return g.Slice(x, graph.Range{Axis: 2, Start: dy, End: h, Step: 2}, graph.Range{Axis: 3, Start: dx, End: w, Step: 2})
+	}
+	larger := func(a, b *graph.Value) *graph.Value { return g.Add(a, g.Relu(g.Sub(b, a))) }
+	return larger(larger(at(0, 0), at(0, 1)), larger(at(1, 0), at(1, 1)))
 }
 
 // Distance is the sum over layers of the mean over pixels of the squared feature

@@ -152,7 +152,7 @@
 //	                                JSON list in order. A convolution: zero padding of half the
 //	                                kernel, stride 1 or 2, then ReLU; "tap" marks its output as a
 //	                                feature map that is compared. A pool: average over squares of
-//	                                that side.
+//	                                that side, 2 or 4; {"pool":2,"max":true}: the largest value.
 //	"name":   "faces-regressor"     shown to people, which term held the picture
 //
 // and the tensors are
