@@ -242,7 +242,7 @@ func (w *Window) openPicture(path string) {
 		w.openMask(path, data)
 		return
 	}
-	w.fail(errors.New(words.T("open.photo-later")))
+	w.openData(path, data)
 }
 
 func isPaletted(c image.Config) bool {
@@ -455,7 +455,12 @@ func (w *Window) showExport() {
 	kind := "picture"
 	names := map[string]string{}
 	var labels []string
-	for _, k := range exportKinds {
+	kinds := exportKinds
+	if w.hasPhoto() {
+		kinds = append([]string{"photo"}, kinds...)
+		kind = "photo"
+	}
+	for _, k := range kinds {
 		n := words.T("export." + k)
 		names[n] = k
 		labels = append(labels, n)
@@ -471,6 +476,10 @@ func (w *Window) showExport() {
 			sheet.Close()
 			w.settings.Strip = !facts.Checked
 			w.saveSettings()
+			if kind == "photo" {
+				w.exportPhoto()
+				return
+			}
 			name := w.doc.Title()
 			if name == "" {
 				name = "latentbrush"

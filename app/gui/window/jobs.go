@@ -35,6 +35,7 @@ type job struct {
 	classes []uint8
 	refine  document.EditID // 0 for an edit
 	labels  *image.Paletted
+	take    func() // takes the result of a job that is no edit
 }
 
 // strokeDone begins live mode's timer, and marks a finished run as one that can be
@@ -224,6 +225,12 @@ func (w *Window) finished(j *job, err error) {
 	if j.phase == paused {
 		return
 	}
+	if j.take != nil {
+		w.job = nil
+		w.run.set(idle)
+		j.take()
+		return
+	}
 	if j.refine != 0 {
 		w.takeRefined(j)
 		return
@@ -240,7 +247,7 @@ func (w *Window) finished(j *job, err error) {
 // pauseJob holds the optimisation where it is, so that the artist may repaint.
 func (w *Window) pauseJob() {
 	j := w.job
-	if j == nil || j.phase != running || j.refine != 0 {
+	if j == nil || j.phase != running || j.refine != 0 || j.take != nil {
 		return
 	}
 	j.phase = paused

@@ -131,6 +131,7 @@ func (w *Window) openModel(path, file string) {
 				return
 			}
 			w.useEngine(eng, path)
+			w.offerRecovery()
 			if file != "" {
 				w.openPath(file)
 			} else {
@@ -318,10 +319,7 @@ func (w *Window) updateBefore() {
 	if w.beforeK == k {
 		return
 	}
-	start := s.Start
-	if len(s.Choices) > 0 && s.Choices[0].Run != nil && s.Choices[0].Edit == 0 {
-		start = s.Choices[0].Run.Start
-	}
+	start := w.firstCode()
 	w.beforeK = k
 	eng := w.eng
 	go func() {
@@ -338,6 +336,17 @@ func (w *Window) updateBefore() {
 			}
 		})
 	}()
+}
+
+// firstCode is the code before all edits, those accepted into the picture included.
+func (w *Window) firstCode() latent.Code {
+	s := w.doc.Scene()
+	for _, c := range s.Choices {
+		if c.Run != nil && c.Edit == 0 {
+			return c.Run.Start
+		}
+	}
+	return s.Start
 }
 
 // openSeed opens the random picture of a seed.
@@ -766,6 +775,9 @@ func labelText(l document.Label) string {
 	args := make([]any, len(l.Args))
 	for i, a := range l.Args {
 		args[i] = a
+	}
+	if l.Key == "status" && len(args) > 0 {
+		args[0] = className(l.Args[0])
 	}
 	if words.Has("history." + l.Key) {
 		return words.T("history."+l.Key, args...)
