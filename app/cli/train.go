@@ -35,7 +35,7 @@ func newTrainCommand(env *Env) *cobra.Command {
 answers a photo with a latent.`,
 		Example: "  latentbrush train encoder -model faces -steps 4000 -out faces/encoder.safetensors",
 		Args:    noArguments,
-		RunE:  func(command *cobra.Command, _ []string) error { return command.Help() },
+		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
 	command.AddCommand(newTrainEncoderCommand(env))
 	return command
