@@ -20,9 +20,12 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
+	"golang.design/x/clipboard"
 
 	"latentbrush/app/gui/dialogs/system"
 	"latentbrush/app/gui/window"
@@ -87,7 +90,7 @@ func Run(o Options) (err error) {
 	win.Resize(fyne.NewSize(settings.Width, settings.Height))
 	wo := window.Options{
 		Version: o.Version, Settings: settings, Picker: &system.Picker{}, File: o.File, Seed: o.Seed,
-		Scaled: func(v float64) { setScale(v) }, PastePicture: pastePicture,
+		Scaled: func(v float64) { setScale(v) }, PastePicture: pastePicture, Trace: tracer(),
 	}
 	if data != "" {
 		wo.Library = filepath.Join(data, "vectors")
@@ -159,4 +162,31 @@ func dataDir() string {
 
 // pastePicture returns the picture on the clipboard as PNG, nil where there is
 // none or none can be read.
-func pastePicture() []byte { return nil }
+func pastePicture() []byte {
+	clip.Do(func() { clipErr = clipboard.Init() })
+	if clipErr != nil {
+		return nil
+	}
+	return clipboard.Read(clipboard.FmtImage)
+}
+
+var (
+	clip    sync.Once
+	clipErr error
+)
+
+// tracer returns a function that appends lines to the file that
+// LATENTBRUSH_TRACE names, for scripts that drive the window; nil without it.
+func tracer() func(string) {
+	path := os.Getenv("LATENTBRUSH_TRACE")
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "latentbrush: "+err.Error())
+		return nil
+	}
+	begun := time.Now()
+	return func(line string) { fmt.Fprintf(f, "%d %s\n", time.Since(begun).Milliseconds(), line) }
+}

@@ -107,7 +107,8 @@ var All = []Action{
 
 	{ID: "run.start", Menu: "latent", Icon: "play", Keys: []string{"Ctrl+Return"}},
 	{ID: "run.pause", Menu: "latent", Icon: "pause", Keys: []string{"Ctrl+P"}},
-	{ID: "run.accept", Menu: "latent", Icon: "accept", Keys: []string{"Return"}},
+	{ID: "run.edit", Menu: "latent", Icon: "vector", Keys: []string{"Return"}},
+	{ID: "run.accept", Menu: "latent", Icon: "accept", Keys: []string{"Shift+Return"}},
 	{ID: "run.discard", Menu: "latent", Icon: "discard"},
 	{ID: "run.live", Menu: "latent", Icon: "live", Keys: []string{"Ctrl+L"}},
 	{ID: "latent.random", Menu: "latent", Icon: "dice", Keys: []string{"Ctrl+R"}, Line: true},

@@ -98,6 +98,7 @@ func (w *Window) bind() {
 
 	set("run.start", free, w.startEdit)
 	set("run.pause", func() bool { return w.job != nil && w.job.phase == running }, w.pauseJob)
+	set("run.edit", finished, func() { w.accept(true) })
 	set("run.accept", finished, func() { w.accept(false) })
 	set("run.discard", finished, w.endJob)
 	check("run.live", picture, func() bool { return w.live }, w.toggleLive)

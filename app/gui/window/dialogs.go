@@ -64,6 +64,7 @@ func (w *Window) prompt(title, label, text, ok string, then func(string)) {
 		control.NewButton(control.Primary, "", ok, accept))
 	sheet.Show()
 	w.canvas().Focus(e)
+	w.trace("prompt")
 	e.TypedShortcut(&fyne.ShortcutSelectAll{})
 }
 

@@ -85,6 +85,7 @@ func (w *Window) setStrength(id string, v float64, final bool) {
 		w.fail(err)
 	}
 	if final {
+		w.trace("strength %.2f", v)
 		w.journal()
 	}
 }
@@ -218,6 +219,7 @@ func (w *Window) keepEdit(id document.EditID) {
 		w.dock.Open("library")
 		w.showLibrary()
 		w.library.Select(entry.ID)
+		w.trace("vector %s", name)
 		w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
 	})
 }

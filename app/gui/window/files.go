@@ -359,6 +359,7 @@ func (w *Window) save(path string, then func()) {
 		return
 	}
 	w.path, w.savedAt = path, time.Now()
+	w.trace("saved %s", path)
 	w.remember(path)
 	w.showTitle()
 	w.showMemory(resident())
@@ -542,7 +543,14 @@ func (w *Window) paste() {
 		w.say(words.T("paste.none"))
 		return
 	}
-	data := w.options.PastePicture()
+	go func() {
+		data := w.options.PastePicture()
+		w.later(func() { w.pasted(data) })
+	}()
+}
+
+// pasted opens what was on the clipboard.
+func (w *Window) pasted(data []byte) {
 	if len(data) == 0 {
 		w.say(words.T("paste.none"))
 		return

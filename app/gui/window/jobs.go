@@ -7,6 +7,8 @@ import (
 	"image"
 	"time"
 
+	"fyne.io/fyne/v2"
+
 	"latentbrush/app/document"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
@@ -241,6 +243,7 @@ func (w *Window) finished(j *job, err error) {
 	w.showRun(0)
 	w.wantCode(j.run.Steps[j.at].Code)
 	s := j.run.Steps[j.at]
+	w.trace("run done %d %.3f %.2f", s.Index, s.Agreement, s.Leak)
 	w.setJobNote(words.T("status.done", s.Index, fmt.Sprintf("%.0f %%", s.Agreement*100)))
 }
 
@@ -338,8 +341,22 @@ func (w *Window) accept(asEdit bool) {
 			}
 			w.showEdits()
 			w.showHistory()
+			w.trace("accepted %t", asEdit)
+			if asEdit {
+				w.traceSlider(id)
+			}
 		})
 	}()
+}
+
+// traceSlider notes where the slider of an edit is.
+func (w *Window) traceSlider(id document.EditID) {
+	w.traceAt("slider", func() (fyne.CanvasObject, fyne.Position, fyne.Size) {
+		if s := w.edits.Slider(strconvID(id)); s != nil {
+			return s, fyne.Position{}, s.Size()
+		}
+		return nil, fyne.Position{}, fyne.Size{}
+	})
 }
 
 // refineEdit lets the engine correct what an applied vector did beside its aim.

@@ -204,4 +204,3 @@ func (w *Window) openData(path string, data []byte) {
 	}
 	w.guard(func() { w.openPhoto(filepath.Base(path), data) })
 }
-

@@ -36,7 +36,7 @@ type runPanel struct {
 	object                                          fyne.CanvasObject
 }
 
-func newRunPanel(table *action.Table, onScrub func(int), acceptEdit func()) *runPanel {
+func newRunPanel(table *action.Table, onScrub func(int)) *runPanel {
 	p := &runPanel{}
 	run := func(id string) func() { return func() { table.Run(id) } }
 	named := func(b *control.Button, id string) *control.Button {
@@ -50,8 +50,7 @@ func newRunPanel(table *action.Table, onScrub func(int), acceptEdit func()) *run
 	p.pause = named(control.NewButton(control.Filled, "pause", words.T("run.pause"), run("run.pause")), "run.pause")
 	p.stop = named(control.NewButton(control.Filled, "stop", words.T("run.stop"), run("edit.cancel")), "edit.cancel")
 	p.accept = named(control.NewButton(control.Filled, "accept", words.T("run.accept"), run("run.accept")), "run.accept")
-	p.acceptEdit = control.NewButton(control.Primary, "vector", words.T("run.accept-edit"), acceptEdit)
-	p.acceptEdit.Name = words.T("run.accept-edit-tip")
+	p.acceptEdit = named(control.NewButton(control.Primary, "vector", words.T("run.accept-edit"), run("run.edit")), "run.edit")
 	p.discard = named(control.NewButton(control.Filled, "discard", words.T("run.discard"), run("run.discard")), "run.discard")
 	p.live = named(control.NewButton(control.Filled, "live", words.T("run.live"), run("run.live")), "run.live")
 	p.keep = named(control.NewButton(control.Filled, "", words.T("run.keep"), run("vector.keep")), "vector.keep")

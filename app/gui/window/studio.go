@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"fyne.io/fyne/v2"
 	"golang.org/x/image/draw"
 
 	"latentbrush/app/document"
@@ -400,6 +401,13 @@ func (w *Window) setPicture(src document.Source, f engine.Frame) {
 	}
 	w.welcome.hide()
 	w.showAll()
+	w.trace("picture %s", src.Name)
+	w.traceAt("mask", func() (fyne.CanvasObject, fyne.Position, fyne.Size) {
+		p, b := w.maskPane, w.doc.Canvas().Bounds()
+		from := p.PositionOf(canvas.Point{})
+		to := p.PositionOf(canvas.Point{X: float64(b.Dx()), Y: float64(b.Dy())})
+		return p, from, fyne.NewSize(to.X-from.X, to.Y-from.Y)
+	})
 }
 
 // changed is the document's notification.
@@ -439,6 +447,9 @@ func (w *Window) changed(a document.Aspect) {
 // painted takes a finished stroke into the document.
 func (w *Window) painted(ch *canvas.Change) {
 	w.doc.Painted(ch)
+	if ch != nil {
+		w.trace("painted %s", ch.Name())
+	}
 	w.journal()
 	w.strokeDone()
 }

@@ -46,6 +46,8 @@ type Options struct {
 	PastePicture func() []byte
 	// Scaled is called when the user chose another scale.
 	Scaled func(float64)
+	// Trace gets one line for each thing that was done; nil traces nothing.
+	Trace func(string)
 	// Log gets one line for what goes wrong; nil is the error stream.
 	Log func(string)
 }
@@ -163,6 +165,31 @@ func (w *Window) log(s string) {
 	fmt.Fprintln(os.Stderr, "latentbrush: "+s)
 }
 
+// trace notes that something was done.
+func (w *Window) trace(format string, args ...any) {
+	if w.options.Trace != nil {
+		w.options.Trace(fmt.Sprintf(format, args...))
+	}
+}
+
+// traceAt notes where an object is, in pixels of the window, once it has its place.
+func (w *Window) traceAt(what string, of func() (fyne.CanvasObject, fyne.Position, fyne.Size)) {
+	if w.options.Trace == nil {
+		return
+	}
+	time.AfterFunc(400*time.Millisecond, func() {
+		w.later(func() {
+			o, at, size := of()
+			if o == nil {
+				return
+			}
+			base := fyne.CurrentApp().Driver().AbsolutePositionForObject(o)
+			s := w.canvas().Scale()
+			w.trace("at %s %.0f %.0f %.0f %.0f", what, (base.X+at.X)*s, (base.Y+at.Y)*s, size.Width*s, size.Height*s)
+		})
+	})
+}
+
 // fail tells the user about an error in one sentence.
 func (w *Window) fail(err error) {
 	if err == nil {
@@ -196,7 +223,7 @@ func (w *Window) build() {
 	w.top = newTopBar(w.table, map[string]func() []*fyne.MenuItem{"file.recent": w.recentItems})
 	w.bar = newOptionBar(w.table, w.setBrush, w.setOverlay, w.setShape)
 	w.tools = newToolColumn(w.table)
-	w.run = newRunPanel(w.table, w.scrub, func() { w.accept(true) })
+	w.run = newRunPanel(w.table, w.scrub)
 	w.status = newStatusBar()
 	w.tips, w.toasts = control.NewTips(), control.NewToasts()
 	w.welcome = newWelcome(w)
