@@ -131,38 +131,67 @@ func Factorise(rows [][]float32, k int) ([]Axis, error) {
 	return axes, nil
 }
 
-// Slope is the direction along which values of examples grow: the normalised sum of the
-// examples, each times its value's distance from the mean. Of whitened normal examples
-// it estimates the gradient of the mean value, by Stein's identity; it uses every
-// example, where a support vector machine uses those near the plane. Values that are
-// not numbers take no part.
-func Slope(examples [][]float64, values []float64) ([]float64, error) {
-	mean, n := 0.0, 0
-	for _, v := range values {
-		if !math.IsNaN(v) {
-			mean += v
-			n++
-		}
+// Regress is the direction along which a value grows, by ridge regression of the values
+// on the examples: the coefficients, of unit length, and the share of the values' variance
+// that they explain. The ridge is added to every example's mean square. Values that
+// are not numbers take no part. Where a support vector machine uses the examples at the ends,
+// this uses all, and what other properties do to the value is told apart.
+func Regress(examples [][]float64, values []float64, ridge float64) (direction []float64, explained float64, err error) {
+	if len(examples) != len(values) {
+		return nil, 0, fmt.Errorf("directions: %d examples and %d values", len(examples), len(values))
 	}
-	if n < 2 || len(examples) != len(values) {
-		return nil, fmt.Errorf("directions: %d examples with %d values, at least 2 of each expected", len(examples), n)
-	}
-	mean /= float64(n)
-	out := make([]float64, len(examples[0]))
+	var used []int
+	mean := 0.0
 	for i, v := range values {
-		if math.IsNaN(v) {
-			continue
+		if !math.IsNaN(v) {
+			used = append(used, i)
+			mean += v
 		}
+	}
+	if len(used) < 2 {
+		return nil, 0, fmt.Errorf("directions: %d values, at least 2 expected", len(used))
+	}
+	mean /= float64(len(used))
+	dim := len(examples[used[0]])
+	flat := make([]float64, 0, len(used)*dim)
+	right := make([]float64, dim)
+	variance := 0.0
+	for _, i := range used {
+		if len(examples[i]) != dim {
+			return nil, 0, fmt.Errorf("directions: example %d has %d numbers, want %d", i, len(examples[i]), dim)
+		}
+		flat = append(flat, examples[i]...)
+		v := values[i] - mean
+		variance += v * v
 		for k, x := range examples[i] {
-			out[k] += (v - mean) * x
+			right[k] += v * x
 		}
 	}
-	length := math.Sqrt(dot(out, out))
-	if length == 0 {
-		return nil, errors.New("directions: all values are equal")
+	var gram mat.SymDense
+	gram.SymOuterK(1, mat.NewDense(len(used), dim, flat).T())
+	for k := range dim {
+		gram.SetSym(k, k, gram.At(k, k)+ridge*float64(len(used)))
 	}
-	for k := range out {
-		out[k] /= length
+	var factor mat.Cholesky
+	if !factor.Factorize(&gram) {
+		return nil, 0, errors.New("directions: the examples are dependent; a ridge is needed")
 	}
-	return out, nil
+	out := mat.NewVecDense(dim, nil)
+	if err := factor.SolveVecTo(out, mat.NewVecDense(dim, right)); err != nil {
+		return nil, 0, fmt.Errorf("directions: %w", err)
+	}
+	direction = out.RawVector().Data
+	residual := 0.0
+	for _, i := range used {
+		r := values[i] - mean - dot(direction, examples[i])
+		residual += r * r
+	}
+	length := math.Sqrt(dot(direction, direction))
+	if length == 0 || variance == 0 {
+		return nil, 0, errors.New("directions: all values are equal")
+	}
+	for k := range direction {
+		direction[k] /= length
+	}
+	return direction, 1 - residual/variance, nil
 }

@@ -110,18 +110,24 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
-func TestSlopeOfALinearValue(t *testing.T) {
-	x, _, normal := planted(4000, 8, 0)
+// Two properties add up in the value; the regression tells one from the other exactly.
+func TestRegressOnALinearValue(t *testing.T) {
+	x, _, normal := planted(400, 8, 0)
 	values := make([]float64, len(x))
 	for i := range x {
 		values[i] = 7 + 3*dot(x[i], normal)
 	}
 	values[5] = math.NaN()
-	got, err := Slope(x, values)
+	got, explained, err := Regress(x, values, 1e-9)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := dot(got, normal); c < 0.995 {
-		t.Errorf("cosine %.4f", c)
+	if c := dot(got, normal); c < 0.999 || explained < 0.98 {
+		t.Errorf("cosine %.4f, explained %.4f", c, explained)
+	}
+	for _, bad := range [][]float64{nil, {1}, {math.NaN(), math.NaN()}, {2, 2}} {
+		if _, _, err := Regress([][]float64{{1}, {2}}, bad, 0.1); err == nil {
+			t.Errorf("%v was accepted", bad)
+		}
 	}
 }

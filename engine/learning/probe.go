@@ -1,0 +1,184 @@
+package learning
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"math"
+
+	"golang.org/x/image/draw"
+
+	"latentbrush/engine"
+	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
+	"latentbrush/engine/metrics"
+	"latentbrush/vectors"
+)
+
+// Probe is pictures that vectors are tried on: random ones, rendered once.
+type Probe struct {
+	First  uint64
+	Frames []engine.Frame
+}
+
+// NewProbe renders n pictures of successive seeds with the model's own truncation.
+func NewProbe(ctx context.Context, m Model, first uint64, n int) (*Probe, error) {
+	p := &Probe{First: first}
+	for i := range n {
+		f, err := m.Render(ctx, m.Sample(first+uint64(i), m.Info().Manifest.Truncation.Psi), engine.RenderOptions{})
+		if err != nil {
+			return nil, err
+		}
+		p.Frames = append(p.Frames, f)
+	}
+	return p, nil
+}
+
+// Trial is a vector tried on the pictures of a probe.
+type Trial struct {
+	// After are the pictures with the vector.
+	After []engine.Frame
+	// Effects are the changes of the statistic; NaN where it has no value.
+	Effects []float64
+	// Effect is their mean, Leak the mean change outside the region in grey levels and
+	// Outside the mean share of the picture that is outside.
+	Effect, Leak, Outside float64
+}
+
+// Try adds s·delta to the first n pictures of the probe. The region is the pixels that
+// have one of the classes before or after, dilated as for an edit. Without a statistic
+// the effect is the share of the pixels whose label changes.
+func (p *Probe) Try(ctx context.Context, m Model, delta latent.Code, s float64, classes []uint8, t *Statistic, n int) (*Trial, error) {
+	r := &Trial{}
+	for _, before := range p.Frames[:min(n, len(p.Frames))] {
+		after, err := m.Render(ctx, before.Code.AddScaled(float32(s), delta), engine.RenderOptions{})
+		if err != nil {
+			return nil, err
+		}
+		r.After = append(r.After, after)
+		effect := 0.0
+		if t == nil {
+			effect = changedLabels(before.Labels, after.Labels)
+		} else {
+			effect = t.Of(after.Labels) - t.Of(before.Labels)
+		}
+		r.Effects = append(r.Effects, effect)
+		leak, outside := leakOutside(before, after, classes)
+		r.Leak += leak
+		r.Outside += outside
+	}
+	r.Leak /= float64(len(r.After))
+	r.Outside /= float64(len(r.After))
+	r.Effect = mean(r.Effects)
+	return r, nil
+}
+
+// leakOutside is the mean absolute change outside the classes' region in grey levels, and
+// the share of the picture that it is taken over.
+func leakOutside(before, after engine.Frame, classes []uint8) (leak, outside float64) {
+	region, err := edit.ClassRegion(before.Labels, after.Labels, classes, -1)
+	if err != nil {
+		region = image.NewAlpha(before.Picture.Rect)
+	}
+	n := 0
+	for _, v := range region.Pix {
+		if v == 0 {
+			n++
+		}
+	}
+	return metrics.LeakOutside(before.Picture, after.Picture, region).Mean, float64(n) / float64(len(region.Pix))
+}
+
+// SuccessShare is the part of a vector's unit effect that a picture must change by to
+// count as a success.
+const SuccessShare = 0.25
+
+// Generalise tries a vector at strength 1 on all pictures of a probe and stores the
+// result in it, with a contact sheet if tile is not 0: pairs of pictures without and with the
+// vector, tile pixels wide. A picture counts as a success when the statistic grew by
+// at least [SuccessShare] of the calibrated effect; where it has no value it does not.
+// Without a statistic, that of the calibration, every change of labels counts.
+func Generalise(ctx context.Context, m Model, p *Probe, v *vectors.Vector, t *Statistic, tile int) (*Trial, error) {
+	r, err := p.Try(ctx, m, v.Delta, 1, v.ClassIDs(), t, len(p.Frames))
+	if err != nil {
+		return nil, err
+	}
+	need := SuccessShare * v.Calibration.UnitEffect
+	success := 0
+	for _, e := range r.Effects {
+		if e > 0 && e >= need {
+			success++
+		}
+	}
+	v.Generalisation = vectors.Generalisation{
+		Seeds: len(p.Frames), FirstSeed: int64(p.First), Strength: 1,
+		Criterion: fmt.Sprintf("%s grows by at least %.3g, a quarter of the usual effect", measureOf(t), need),
+		Success:   float64(success) / float64(len(p.Frames)), Leak: r.Leak,
+	}
+	if tile > 0 {
+		v.Sheet = Sheet(p.Frames, r.After, tile, 16)
+	}
+	return r, nil
+}
+
+func measureOf(t *Statistic) string {
+	if t == nil {
+		return "share of the pixels that change class"
+	}
+	return t.text
+}
+
+// Sheet shows pairs of pictures, before above after, at most eight pairs in a row.
+func Sheet(before, after []engine.Frame, tile, limit int) *image.RGBA {
+	const columns = 8
+	n := min(len(before), len(after), limit)
+	rows := (n + columns - 1) / columns
+	sheet := image.NewRGBA(image.Rect(0, 0, min(n, columns)*tile, 2*rows*tile))
+	for i := range n {
+		x, y := i%columns*tile, i/columns*2*tile
+		draw.CatmullRom.Scale(sheet, image.Rect(x, y, x+tile, y+tile), before[i].Picture, before[i].Picture.Rect, draw.Src, nil)
+		draw.CatmullRom.Scale(sheet, image.Rect(x, y+tile, x+tile, y+2*tile), after[i].Picture, after[i].Picture.Rect, draw.Src, nil)
+	}
+	return sheet
+}
+
+// thumbnail is a picture of the given width.
+func thumbnail(p *image.RGBA, width int) *image.RGBA {
+	size := p.Rect.Size()
+	if size.X <= width {
+		return p
+	}
+	out := image.NewRGBA(image.Rect(0, 0, width, max(1, size.Y*width/size.X)))
+	draw.CatmullRom.Scale(out, out.Rect, p, p.Rect, draw.Src, nil)
+	return out
+}
+
+// solve finds the strength at which the mean effect on the first n pictures is target, by
+// secants within [1/4, 4] of the guess. It gives the best strength that it saw.
+func (p *Probe) solve(ctx context.Context, m Model, delta latent.Code, guess, target float64, t *Statistic, n int) (float64, error) {
+	s, best, miss := guess, guess, math.Inf(1)
+	s0, e0 := 0.0, 0.0
+	for range 4 {
+		r, err := p.Try(ctx, m, delta, s, nil, t, n)
+		if err != nil {
+			return 0, err
+		}
+		if d := math.Abs(r.Effect - target); d < miss {
+			best, miss = s, d
+		}
+		if math.IsNaN(r.Effect) || miss < 0.05*math.Abs(target) {
+			break
+		}
+		slope := (r.Effect - e0) / (s - s0)
+		if !(slope*target > 0) {
+			break
+		}
+		s0, e0 = s, r.Effect
+		next := min(max(s+(target-e0)/slope, guess/4), guess*4)
+		if math.Abs(next-s) < 1e-3*guess {
+			break
+		}
+		s = next
+	}
+	return best, nil
+}
