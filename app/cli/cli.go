@@ -70,6 +70,7 @@ var commands = []func(*Env) *cobra.Command{
 	newEvaluateCommand,
 	newVectorsCommand,
 	newTeachCommand,
+	newLearnCommand,
 }
 
 // OpenRuntime opens the device that the flags ask for.
