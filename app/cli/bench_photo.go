@@ -17,7 +17,7 @@ import (
 
 // Held-out portraits: no training set has these seeds.
 const (
-	photoSeed    = 5_000_000
+	photoSeed      = 5_000_000
 	encodedRenders = 200
 	embeddedOnes   = 4
 )
