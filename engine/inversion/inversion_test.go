@@ -312,8 +312,48 @@ func TestEncoderFile(t *testing.T) {
 	if n := other.Transplant(e); n != e.Size() {
 		t.Errorf("%d of %d weights were taken over", n, e.Size())
 	}
-	if v := answer(t, other, 1); v[3] != want[3] {
+	if v := answer(t, other, 1); math.Abs(float64(v[3]-want[3])) > 1e-5 {
 		t.Errorf("after taking over all weights the answer is %v, want %v", v[3], want[3])
+	}
+	// In other axes of the same plane and about another mean in it.
+	axes := make([][]float32, e.Axes)
+	mean := append([]float32(nil), e.Mean...)
+	for k := range axes {
+		axes[k] = make([]float32, dim)
+		a, b := e.Basis[(k/2*2)*dim:][:dim], e.Basis[(k/2*2+1)*dim:][:dim]
+		for d := range axes[k] {
+			if k%2 == 0 {
+				axes[k][d] = 2 * (0.6*a[d] + 0.8*b[d])
+			} else {
+				axes[k][d] = 0.7*a[d] - 0.4*b[d]
+			}
+			mean[d] += 0.1 * a[d] * float32(k%2)
+		}
+	}
+	orthogonal(axes)
+	turned, err := inversion.NewEncoder(e.Config, mean, axes, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turned.Transplant(e)
+	for i, v := range answer(t, turned, 1) {
+		if math.Abs(float64(v-want[i])) > 1e-4 {
+			t.Fatalf("in other axes answer %d is %v, want %v", i, v, want[i])
+		}
+	}
+}
+
+// orthogonal makes the second axis of each pair orthogonal to the first.
+func orthogonal(axes [][]float32) {
+	for k := 1; k < len(axes); k += 2 {
+		product, square := float32(0), float32(0)
+		for d, v := range axes[k-1] {
+			product += v * axes[k][d]
+			square += v * v
+		}
+		for d, v := range axes[k-1] {
+			axes[k][d] -= v * product / square
+		}
 	}
 }
 

@@ -239,23 +239,62 @@ func (t *Trainer) rate(k int) float64 {
 }
 
 // Transplant takes over the weights of another encoder wherever name and shape agree,
-// except the layers that answer in the principal axes when those are others: so an
-// encoder of an earlier model is a start for a later one. It returns how many weights
-// were taken over.
+// and re-expresses the layers that answer in its principal axes in those of e. So an
+// encoder of an earlier model is a start for a later one, and the answers stay the
+// same codes as far as e's axes can say them. It returns how many weights were taken
+// over.
 func (e *Encoder) Transplant(from *Encoder) int {
-	same := slices.Equal(e.Basis, from.Basis)
 	n := 0
 	for _, p := range e.parameters {
-		if last := strings.HasPrefix(p.Name, "shared.") || strings.HasPrefix(p.Name, "rows."); last && !same {
-			continue
-		}
 		for _, q := range from.parameters {
-			if q.Name == p.Name && slices.Equal(q.Shape, p.Shape) {
+			if q.Name != p.Name {
+				continue
+			}
+			layer, kind, _ := strings.Cut(p.Name, ".")
+			switch answers := layer == "shared" || layer == "rows"; {
+			case !answers && slices.Equal(q.Shape, p.Shape):
 				n += copy(p.Data, q.Data)
+			case answers && e.Dim == from.Dim && len(p.Data)/e.Axes == len(q.Data)/from.Axes:
+				for i := range len(p.Data) / e.Axes {
+					var shift []float32
+					if layer == "shared" && kind == "bias" {
+						shift = from.Mean
+					}
+					e.express(p.Data[i*e.Axes:][:e.Axes], from, q.Data[i*from.Axes:][:from.Axes], shift)
+				}
+				n += len(p.Data)
 			}
 		}
 	}
 	return n
+}
+
+// express sets u to the coordinates of a difference of codes that has coordinates v in
+// from's axes, or of the code mean + that difference.
+func (e *Encoder) express(u []float32, from *Encoder, v, mean []float32) {
+	if mean == nil && slices.Equal(e.Basis, from.Basis) {
+		copy(u, v)
+		return
+	}
+	w := make([]float64, e.Dim)
+	for k, x := range v {
+		for d, a := range from.Basis[k*e.Dim:][:e.Dim] {
+			w[d] += float64(x) * float64(a)
+		}
+	}
+	for d := range w {
+		if mean != nil {
+			w[d] += float64(mean[d]) - float64(e.Mean[d])
+		}
+	}
+	for k := range u {
+		sum, square := 0.0, 0.0
+		for d, a := range e.Basis[k*e.Dim:][:e.Dim] {
+			sum += float64(a) * w[d]
+			square += float64(a) * float64(a)
+		}
+		u[k] = float32(sum / square)
+	}
 }
 
 // Evaluate compares the answers with the codes of one step's samples on the mean of
