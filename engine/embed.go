@@ -373,8 +373,10 @@ func (e *Engine) openEncoder() error {
 	return nil
 }
 
-// EncoderError is the squared RGB difference between a picture and the picture of the
-// encoder's answer, in [0, 4]: the score by which a crop box is proposed.
+// EncoderError is the share of a picture's variance that the picture of the encoder's
+// answer does not explain: 0 for equal pictures, about 1 for an answer that says
+// nothing. It is the score by which a crop box is proposed; an even background is easy
+// to draw but has no variance to explain.
 func (e *Engine) EncoderError(ctx context.Context, picture *image.RGBA) (float64, error) {
 	code, err := e.Encode(ctx, picture)
 	if err != nil {
@@ -384,17 +386,27 @@ func (e *Engine) EncoderError(ctx context.Context, picture *image.RGBA) (float64
 	if err != nil {
 		return 0, err
 	}
-	sum := 0.0
+	var sum, square [3]float64
+	left := 0.0
 	for y := range e.info.Height {
 		a, b := picture.Pix[y*picture.Stride:], frame.Picture.Pix[y*frame.Picture.Stride:]
-		for i := range 4 * e.info.Width {
-			if i%4 != 3 {
-				d := (float64(a[i]) - float64(b[i])) / 127.5
-				sum += d * d
+		for x := range e.info.Width {
+			for c := range 3 {
+				v, d := float64(a[4*x+c]), float64(a[4*x+c])-float64(b[4*x+c])
+				sum[c] += v
+				square[c] += v * v
+				left += d * d
 			}
 		}
 	}
-	return sum / float64(3*e.info.Width*e.info.Height), nil
+	// The contrast of the faintest picture that counts, in levels.
+	const faint = 8
+	n := float64(e.info.Width * e.info.Height)
+	variance := 3.0 * faint * faint
+	for c := range 3 {
+		variance += square[c]/n - sum[c]/n*sum[c]/n
+	}
+	return left / n / variance, nil
 }
 
 // Fit judges an embedding by its step: whether the photo is outside the model's range.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"image"
 	"testing"
 
 	"latentbrush/engine"
@@ -72,6 +73,26 @@ func TestTrainEncoder(t *testing.T) {
 		if start.PSNR > mean.PSNR {
 			better++
 		}
+	}
+	// An even grey is easy to draw, but it is not what the model knows.
+	grey := image.NewRGBA(image.Rect(0, 0, 32, 32))
+	for i := range grey.Pix {
+		grey.Pix[i] = 128
+	}
+	f, err := with.Render(ctx, with.Sample(7, 0.5), engine.RenderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	even, err := with.EncoderError(ctx, grey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := with.EncoderError(ctx, f.Picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own >= even || own <= 0 {
+		t.Errorf("encoder's error is %v on its own picture, %v on an even grey", own, even)
 	}
 	if better < 4 {
 		t.Errorf("the encoder is better than the mean on %d of 5 pictures", better)
