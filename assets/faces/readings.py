@@ -30,6 +30,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import export
+import optimisers
 from pictures import Pictures
 
 # What does not belong to a person: expression, pose, light, surroundings.
@@ -170,7 +171,9 @@ def explained(net, pictures, count=256):
 def train(kind, pictures, heldout, minutes, batch=16, lr=1.5e-3, device="cpu", seed=0):
     torch.manual_seed(seed)
     net = Network(kind, len(pictures.parameters)).to(device)
-    optimiser = torch.optim.Adam(net.parameters(), lr=lr, betas=(0.9, 0.99))
+    wide = [q for q in net.parameters() if q.dim() > 1]
+    optimiser = optimisers.Muon([dict(params=[q for q in net.parameters() if q.dim() == 1]),
+                                 dict(params=wide, muon=True, scale=2.0)], lr=lr)
     rng = np.random.default_rng(seed)
     began, steps, recent, spoken = time.time(), 0, [], 0
     while time.time() - began < minutes * 60:

@@ -95,3 +95,26 @@ def curves(log, path, width=900, height=420):
            % (points[-1]["time"], points[-1]["seen"]), fill=(40, 40, 40))
     img.save(path + ".part", format="PNG")
     os.replace(path + ".part", path)
+
+
+def main():
+    """python3 sheets.py CHECKPOINT HELDOUT PREFIX: the sheets of docs/model-faces.md."""
+    import sys
+
+    import export
+    from pictures import Pictures
+    checkpoint, folder, prefix = sys.argv[1:]
+    torch.set_num_threads(1)
+    g, _ = export.load_generator(checkpoint, half=True)
+    size = g.synthesis.resolution
+    held_out(g, Pictures(folder), size, prefix + "-heldout.jpg", 12)
+    mixes(g, size, prefix + "-mixes.jpg")
+    random(g, size, prefix + "-random.jpg", 8, 8)
+    for name, width in (("heldout", 1536), ("mixes", 1280), ("random", 1280)):
+        path = "%s-%s.jpg" % (prefix, name)
+        img = Image.open(path)
+        img.resize((width, width * img.height // img.width), Image.LANCZOS).save(path, quality=86)
+
+
+if __name__ == "__main__":
+    main()
