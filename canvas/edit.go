@@ -189,9 +189,6 @@ func (e *Edit) Put(x, y int, class uint8) bool {
 	return true
 }
 
-// allowed reports whether Put would change old to now.
-func (e *Edit) allowed(old, now uint8) bool { return e.okOld[old] && e.okNew[now] }
-
 // grow adds r to what Flush announces.
 func (e *Edit) grow(r image.Rectangle) {
 	if e.dirty.Empty() {
@@ -329,7 +326,6 @@ type scratch struct {
 	tiles []*savedTile
 	seen  []bool
 	spans []span
-	sweep sweep
 }
 
 func (s *scratch) tile() *savedTile {

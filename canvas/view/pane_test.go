@@ -9,6 +9,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/driver/software"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -440,7 +441,7 @@ func TestOverlaySteps(t *testing.T) {
 func TestHighDPI(t *testing.T) {
 	for _, scale := range []float32{1, 1.25, 2} {
 		r := newRig(t, 100)
-		r.window.Canvas().(test.WindowlessCanvas).SetScale(scale)
+		r.window.Canvas().(software.WindowlessCanvas).SetScale(scale)
 		for _, p := range r.stage.Panes() {
 			p.Refresh()
 		}

@@ -180,8 +180,10 @@ func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius float64, u unit
 	}
 	if shape == canvas.Diamond {
 		r.diamond.path(canvas.Path{Closed: true, Points: []canvas.Point{
-			{X: mid.X, Y: mid.Y - radius}, {X: mid.X + radius, Y: mid.Y},
-			{X: mid.X, Y: mid.Y + radius}, {X: mid.X - radius, Y: mid.Y},
+			{X: mid.X, Y: mid.Y - radius},
+			{X: mid.X + radius, Y: mid.Y},
+			{X: mid.X, Y: mid.Y + radius},
+			{X: mid.X - radius, Y: mid.Y},
 		}}, func(q canvas.Point) canvas.Point { return q }, u)
 	}
 	grown := r.diamond.end()

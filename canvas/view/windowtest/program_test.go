@@ -21,8 +21,11 @@ import (
 )
 
 var palette = color.Palette{
-	color.RGBA{20, 20, 20, 255}, color.RGBA{230, 60, 60, 255}, color.RGBA{60, 200, 80, 255},
-	color.RGBA{70, 90, 240, 255}, color.RGBA{240, 220, 60, 255},
+	color.RGBA{20, 20, 20, 255},
+	color.RGBA{230, 60, 60, 255},
+	color.RGBA{60, 200, 80, 255},
+	color.RGBA{70, 90, 240, 255},
+	color.RGBA{240, 220, 60, 255},
 }
 
 // labels is the label map that both sides begin with: bands.
