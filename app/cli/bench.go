@@ -50,6 +50,7 @@ var measurements = []measurement{
 	{"memory-512", measureMemory},
 	{"engine", measureEngine},
 	{"edit", measureEdit},
+	{"vectors", measureVectors},
 	{"photo", measurePhoto},
 	{"growth", measureGrowth},
 }

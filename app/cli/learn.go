@@ -318,14 +318,14 @@ func newLearnAxesCommand(env *Env) *cobra.Command {
 		Long: `Axes finds directions that need no labels, to look through and keep: the ones to which the generator's styles
 react most (sefa), or those along which the model's latents vary most (pca). Each becomes a vector whose strength 1 is
 one standard deviation. The sheet has a row for each, from strength -2 to 2.`,
-		Example: "  latentbrush learn axes -kind sefa -n 12 -sheet axes.png\n  latentbrush learn axes -kind pca -n 6 -o vectors",
+		Example: "  latentbrush learn axes -kind sefa -count 12 -sheet axes.png\n  latentbrush learn axes -kind pca -count 6 -o vectors",
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if out == "" && sheet == "" {
 				return usageError{errors.New("nothing to write: name a folder with -o or a file with -sheet")}
 			}
 			if count < 1 || count > 256 {
-				return usageError{fmt.Errorf("-n is %d, 1 to 256 expected", count)}
+				return usageError{fmt.Errorf("-count is %d, 1 to 256 expected", count)}
 			}
 			ctx := command.Context()
 			e, err := openEngine(ctx, env)
@@ -354,7 +354,7 @@ one standard deviation. The sheet has a row for each, from strength -2 to 2.`,
 	}
 	f := command.Flags()
 	f.StringVar(&kind, "kind", "sefa", "`method`: sefa or pca")
-	f.IntVar(&count, "n", 8, "`number` of directions")
+	f.IntVar(&count, "count", 8, "`number` of directions")
 	f.StringVarP(&out, "o", "o", "", "`folder` for the vectors")
 	f.StringVar(&sheet, "sheet", "", "`file` for a sheet of their effects (PNG)")
 	f.Uint64Var(&seed, "seed", 0, "`seed` of the picture on the sheet")
