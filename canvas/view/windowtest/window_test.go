@@ -306,9 +306,9 @@ func TestPaintPanZoomUndo(t *testing.T) {
 			r.same("a quick curve")
 
 			// Out of the window and back, released outside.
-			r.stroke(0, w*0.2, h*0.8, w*0.3, h+150, 2*w+120, h+150, 2*w+120, h*0.3, w*0.2, h*0.2)
+			r.stroke(0, w*0.2, h*0.8, w*0.3, h+60, 2*w+120, h+60, 2*w+120, h*0.3, w*0.2, h*0.2)
 			r.same("a stroke that comes back")
-			r.stroke(0, w*0.2, h*0.9, w*0.1, h+200)
+			r.stroke(0, w*0.2, h*0.9, w*0.1, h+80)
 			r.same("a stroke released outside")
 
 			// Escape in the middle of a stroke.
