@@ -503,22 +503,32 @@ func (l *lab) operation(ctx context.Context, p parsed) (delta latent.Code, learn
 	learnt.Edits = len(deltas)
 	delta, _, learnt.Agreement = vectors.RobustMean(deltas)
 	if len(p.hold) > 0 {
-		x := whiten(l.survey.prior, delta.Add(latent.Broadcast(l.survey.prior.Mean, delta.Rows)))
-		length := 0.0
-		for _, v := range x {
-			length += v * v
-		}
-		if x, err = l.condition(x, p.hold, l.survey.Slope); err != nil {
+		if delta, err = l.without(delta, p.hold); err != nil {
 			return delta, learnt, 0, err
 		}
-		for k := range x {
-			x[k] *= math.Sqrt(length)
-		}
-		delta = unwhiten(l.survey.prior, x, delta.Rows)
 	}
 	reached = mean(effects)
 	if math.IsNaN(reached) || reached <= 0 {
 		return delta, learnt, 0, fmt.Errorf("the edits change %q by %.3g on average and should make it grow", p.statistic, reached)
 	}
 	return delta, learnt, reached, nil
+}
+
+// without takes from a difference that is the same in all rows what it does to the
+// statistics to hold, along the survey's axes.
+func (l *lab) without(delta latent.Code, hold []Statistic) (latent.Code, error) {
+	prior := l.survey.prior
+	x := prior.Whiten(delta.Row(0))[:len(l.survey.Whitened[0])]
+	kept, err := l.condition(x, hold, l.survey.Slope)
+	if err != nil {
+		return delta, err
+	}
+	scale := 0.0
+	for k := range kept {
+		scale += kept[k] * x[k]
+	}
+	for k := range kept {
+		kept[k] = kept[k]*scale - x[k]
+	}
+	return delta.Add(unwhiten(prior, kept, delta.Rows)), nil
 }

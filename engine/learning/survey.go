@@ -19,7 +19,9 @@ const surveySeed = 1 << 44
 // Survey is what a model's own pictures are like: the latents of a sample, statistics of
 // their labels, and the bounds within which they lie.
 type Survey struct {
-	// Whitened coordinates of each sample's w; see [edit.Prior.Whiten].
+	// Whitened coordinates of each sample's w along the leading axes, those that together
+	// have all but half a percent of the variance; see [edit.Prior.Whiten]. What varies along the
+	// others is hardly seen, and they would be most of what a direction is fitted to.
 	Whitened [][]float64
 	// Distance is the 99th percentile of [edit.Prior.Distance].
 	Distance float64
@@ -41,7 +43,7 @@ func NewSurvey(ctx context.Context, m Model, n int, statistics []Statistic, prog
 	if err != nil {
 		return nil, err
 	}
-	classes := len(m.Info().Manifest.Classes)
+	classes, leading := len(m.Info().Manifest.Classes), leadingAxes(prior)
 	s := &Survey{prior: prior, values: map[string][]float64{}, Lowest: make([]float64, classes), Highest: make([]float64, classes)}
 	for c := range s.Lowest {
 		s.Lowest[c] = math.Inf(1)
@@ -58,7 +60,7 @@ func NewSurvey(ctx context.Context, m Model, n int, statistics []Statistic, prog
 			return nil, errors.New("learning: the model has no labels")
 		}
 		s.seeds = append(s.seeds, seed)
-		s.Whitened = append(s.Whitened, whiten(prior, code))
+		s.Whitened = append(s.Whitened, whiten(prior, code)[:leading])
 		distances = append(distances, prior.Distance(code))
 		for c, a := range areas(f.Labels, classes) {
 			s.Lowest[c], s.Highest[c] = min(s.Lowest[c], a), max(s.Highest[c], a)
@@ -77,6 +79,23 @@ func NewSurvey(ctx context.Context, m Model, n int, statistics []Statistic, prog
 	return s, nil
 }
 
+// varianceKept is the share of w's variance along the leading axes.
+const varianceKept = 0.995
+
+// leadingAxes is the number of axes that have [varianceKept].
+func leadingAxes(p *edit.Prior) int {
+	total, sum := 0.0, 0.0
+	for _, d := range p.Deviations {
+		total += d * d
+	}
+	for i, d := range p.Deviations {
+		if sum += d * d; sum >= varianceKept*total {
+			return i + 1
+		}
+	}
+	return len(p.Deviations)
+}
+
 // whiten gives the coordinates of the first row's w about the mean.
 func whiten(p *edit.Prior, code latent.Code) []float64 {
 	d := slices.Clone(code.Row(0))
@@ -86,12 +105,13 @@ func whiten(p *edit.Prior, code latent.Code) []float64 {
 	return p.Whiten(d)
 }
 
-// unwhiten is the difference of w that has the coordinates, in every row.
+// unwhiten is the difference of w that has the coordinates x along the first axes, in
+// every row.
 func unwhiten(p *edit.Prior, x []float64, rows int) latent.Code {
 	w := make([]float32, len(p.Mean))
-	for j, axis := range p.Axes {
-		for k, v := range axis {
-			w[k] += float32(x[j]) * v
+	for j, s := range x {
+		for k, v := range p.Axes[j] {
+			w[k] += float32(s) * v
 		}
 	}
 	return latent.Broadcast(w, rows)
