@@ -65,7 +65,7 @@ func (t *Thumbs) SetItems(items []Thumb) {
 	t.items = append([]Thumb(nil), items...)
 	t.inner.Refresh()
 	t.scroll.Refresh()
-	t.fill()
+	t.Refresh()
 }
 
 // Len returns the number of cells.

@@ -52,13 +52,11 @@ func start(t *testing.T, args ...string) *screen {
 		t.Fatal(err)
 	}
 	s.trace = filepath.Join(s.dir, "trace")
-	program := filepath.Join(s.dir, "latentbrush")
-	build := exec.Command("go", "build", "-tags", "migrated_fynedo,no_emoji", "-o", program, "./app")
-	build.Dir = top
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	program := os.Getenv("LATENTBRUSH_PROGRAM") // one that is built already
+	if program == "" {
+		program = filepath.Join(s.dir, "latentbrush")
+		s.build(top, program)
 	}
-
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +75,16 @@ func start(t *testing.T, args ...string) *screen {
 	s.display = ":" + strings.TrimSpace(line)
 	s.launch(program, args...)
 	return s
+}
+
+// build makes the program.
+func (s *screen) build(top, program string) {
+	s.t.Helper()
+	c := exec.Command("go", "build", "-tags", "migrated_fynedo,no_emoji", "-o", program, "./app")
+	c.Dir = top
+	if out, err := c.CombinedOutput(); err != nil {
+		s.t.Fatalf("build: %v\n%s", err, out)
+	}
 }
 
 func (s *screen) env() []string {
@@ -341,4 +349,3 @@ func (s *screen) cpu() time.Duration {
 	system, _ := strconv.Atoi(f[12])
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
-

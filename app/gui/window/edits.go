@@ -188,25 +188,15 @@ func (w *Window) keepEdit(id document.EditID) {
 	if !ok || w.lib == nil {
 		return
 	}
+	w.endJob()
 	w.prompt(words.T("vector.keep-title"), words.T("vector.keep-text"), e.Name, words.T("vector.save"), func(text string) {
 		name, tags := splitTags(text)
-		if err := vectors.CheckName(name); err != nil {
+		v, err := w.doc.VectorOf(id, name)
+		if err != nil {
 			w.fail(err)
 			return
 		}
-		v := vectors.New(name, w.doc.Space().Model, e.Delta)
 		v.Tags = tags
-		classes := w.doc.Space().Classes
-		for _, c := range e.Classes {
-			if int(c) < len(classes) {
-				v.Classes = append(v.Classes, vectors.Class{ID: c, Name: classes[c].Name})
-			}
-		}
-		v.Calibration = e.Calibration
-		v.Learnt = vectors.Learnt{How: "painting", Edits: 1}
-		if s := w.doc.Scene().Source; s.Kind == document.SeedSource {
-			v.Learnt.Seed = int64(s.Seed)
-		}
 		if w.before != nil && w.shown != nil {
 			v.Before, v.After = thumb(w.before, 128), thumb(w.shown, 128)
 		}

@@ -229,7 +229,7 @@ func (w *Window) finished(j *job, err error) {
 	}
 	if j.take != nil {
 		w.job = nil
-		w.run.set(idle)
+		w.clearRun()
 		j.take()
 		return
 	}
@@ -272,15 +272,20 @@ func (w *Window) endJob() {
 	if j.cancel != nil {
 		j.cancel()
 	}
+	w.clearRun()
+	if w.doc != nil && w.doc.HasPicture() {
+		w.wantCode(w.doc.Code())
+	}
+}
+
+// clearRun empties the run panel.
+func (w *Window) clearRun() {
 	w.run.set(idle)
 	w.run.setMeters(-1, -1)
 	w.run.setStep(0, 0, 0)
 	w.run.chart.Loss, w.run.chart.Match, w.run.chart.At = nil, nil, -1
 	w.run.chart.Refresh()
 	w.setJobNote("")
-	if w.doc != nil && w.doc.HasPicture() {
-		w.wantCode(w.doc.Code())
-	}
 }
 
 // scrub shows another step of a run that is over or paused.
@@ -326,9 +331,7 @@ func (w *Window) accept(asEdit bool) {
 				return
 			}
 			w.job = nil
-			w.run.set(idle)
-			w.run.object.Refresh()
-			w.setJobNote("")
+			w.clearRun()
 			w.showPicture(f.Picture)
 			if err := w.doc.SetThumb(f.Picture); err != nil {
 				w.log(err.Error())
@@ -386,7 +389,7 @@ func (w *Window) refineEdit(id string) {
 func (w *Window) takeRefined(j *job) {
 	best := j.run.Steps[min(j.run.Best, len(j.run.Steps)-1)]
 	w.job = nil
-	w.run.set(idle)
+	w.clearRun()
 	if err := w.doc.SetRefined(j.refine, best.Code, best.Index); err != nil {
 		w.fail(err)
 	}

@@ -76,6 +76,11 @@ func newRunPanel(table *action.Table, onScrub func(int)) *runPanel {
 // set shows the buttons of a phase.
 func (p *runPanel) set(ph phase) {
 	p.phase = ph
+	p.chart.Hint = ""
+	if ph == idle {
+		p.chart.Hint = words.T("run.hint")
+	}
+	p.chart.Refresh()
 	show := func(b *control.Button, on bool) { b.Hidden = !on }
 	show(p.start, ph == idle || ph == paused)
 	show(p.pause, ph == running)
