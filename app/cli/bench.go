@@ -52,6 +52,7 @@ var measurements = []measurement{
 	{"edit", measureEdit},
 	{"vectors", measureVectors},
 	{"photo", measurePhoto},
+	{"styles", measureStyles},
 	{"growth", measureGrowth},
 }
 
