@@ -9,6 +9,11 @@ the features are used: as a perceptual distance like LPIPS (unit length over cha
 layer weighted so that it contributes equally and two random faces are at distance 1. The second one, which should be
 trained on a data set of another seed than generator and perceptual network, reads attributes (smile, gaze,
 openness of eyes and mouth ...) and identity: the vector of its readings of the identity parameters.
+
+File of readings: like perceptual.safetensors (package engine/model), format "latentbrush-readings". The input is the picture box-averaged
+to "size" pixels; the map after the last layer is flattened as [channel, row, column] and goes through fc.weight [outputs, in] and
+fc.bias. "outputs" lists name, identity (part of the person or not) and r2, the share of variance explained on held-out
+pictures. A reading is uniform over +-sqrt(3) where the parameter runs over its range.
 """
 
 import argparse
@@ -231,7 +236,7 @@ def main():
         facts["size"] = str(net.size)
         facts["outputs"] = json.dumps([{"name": n, "identity": not n.startswith(PASSING), "r2": round(v, 3)}
                                        for n, v in zip(names, r2)])
-    export.write_safetensors(args.out, {k: v.float() for k, v in tensors.items()}, facts)
+    export.write_safetensors(args.out, {k: v.detach().half() for k, v in tensors.items()}, facts)
 
 
 if __name__ == "__main__":
