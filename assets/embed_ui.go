@@ -3,6 +3,11 @@ package assets
 
 import "embed"
 
+// AppIcon is the program's own picture, a PNG: half a portrait, half its mask.
+//
+//go:embed icons/latentbrush.png
+var AppIcon []byte
+
 // Icons holds the window's drawings: one SVG per tool, panel and button, on a
 // 24 × 24 grid, drawn in currentColor so that the theme chooses the colour.
 //

@@ -29,6 +29,7 @@ import (
 
 	"latentbrush/app/gui/dialogs/system"
 	"latentbrush/app/gui/window"
+	"latentbrush/assets"
 	"latentbrush/engine"
 )
 
@@ -84,6 +85,7 @@ func Run(o Options) (err error) {
 	setScale(settings.Scale)
 
 	a := app.NewWithID("org.latentbrush.Latentbrush")
+	a.SetIcon(fyne.NewStaticResource("latentbrush.png", assets.AppIcon))
 	win := a.NewWindow("Latentbrush")
 	win.SetMaster()
 	win.SetPadded(false)

@@ -298,8 +298,8 @@ func (p *Pane) place() {
 	p.updatePointer()
 }
 
-// surround is the colour around the picture.
-var surround = color.Gray{0x2b}
+// Surround is the colour around the picture. A window sets it to suit its theme before panes are shown.
+var Surround color.Color = color.Gray{0x2b}
 
 // placeMargin fills what the picture leaves free. A background below the whole
 // picture would cost as much to draw as the picture.
@@ -314,7 +314,7 @@ func (p *Pane) placeMargin() {
 	p.margin.begin()
 	for _, b := range [][4]float64{{-1, -1, size.X + 1, y0}, {-1, y1, size.X + 1, size.Y + 1}, {-1, y0, x0, y1}, {x1, y0, size.X + 1, y1}} {
 		if b[0] < b[2] && b[1] < b[3] {
-			p.margin.add(u, b[0], b[1], b[2], b[3], surround)
+			p.margin.add(u, b[0], b[1], b[2], b[3], Surround)
 		}
 	}
 	if p.margin.end() {

@@ -58,7 +58,7 @@ func hexA(v uint32, a uint8) color.NRGBA {
 
 var dark = palette{
 	Surface:     hex(0x222326),
-	SurfaceLow:  hex(0x17181a),
+	SurfaceLow:  hex(0x18191b),
 	SurfaceHigh: hex(0x303237),
 	Line:        hex(0x34363b),
 	Text:        hex(0xe8e9ec),

@@ -132,6 +132,7 @@ func (w *Window) applyLook() {
 	}
 	if a := fyne.CurrentApp(); a != nil {
 		a.Settings().SetTheme(look.New(w.settings.Variant, words.Language()))
+		view.Surround = look.C(look.SurfaceLow)
 	}
 }
 
@@ -250,6 +251,9 @@ func (w *Window) build() {
 // present state in them.
 func (w *Window) rebuild() {
 	w.build()
+	if w.stage != nil {
+		w.stage.Restyle()
+	}
 	w.keys.register()
 }
 
