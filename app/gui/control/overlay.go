@@ -18,8 +18,9 @@ import (
 // Escape and a click beside the card close it, unless Firm.
 type Sheet struct {
 	widget.BaseWidget
-	Firm    bool
-	OnClose func()
+	Firm     bool
+	OnClose  func()
+	OnReturn func() // the Return key, when no field has the keyboard
 
 	c     fyne.Canvas
 	title string

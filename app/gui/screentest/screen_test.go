@@ -27,6 +27,7 @@ type screen struct {
 	trace   string
 	app     *exec.Cmd
 	seen    int // lines of the trace that were waited for
+	program string
 }
 
 func root(t *testing.T) string {
@@ -95,16 +96,18 @@ func (s *screen) env() []string {
 // launch starts the program and waits for its window.
 func (s *screen) launch(program string, args ...string) {
 	s.t.Helper()
+	s.program = program
 	s.app = exec.Command(program, args...)
 	s.app.Env = s.env()
+	app := s.app
 	var log bytes.Buffer
 	s.app.Stderr = &log
 	if err := s.app.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() {
-		_ = s.app.Process.Kill()
-		_ = s.app.Wait()
+		_ = app.Process.Kill()
+		_ = app.Wait()
 		if s.t.Failed() {
 			s.t.Logf("the program said:\n%s", log.String())
 			if data, err := os.ReadFile(s.trace); err == nil {
@@ -348,4 +351,33 @@ func (s *screen) cpu() time.Duration {
 	user, _ := strconv.Atoi(f[11])
 	system, _ := strconv.Atoi(f[12])
 	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// TestKillLosesNothing kills the program after a stroke, several times, and wants
+// the next start to offer the session with all strokes in it.
+func TestKillLosesNothing(t *testing.T) {
+	s := start(t, "-seed", "5")
+	s.await("picture 5")
+	nodes := 0
+	for round := range 3 {
+		mask := s.at("mask")
+		y := 0.3 + 0.1*float64(round)
+		s.do(mask.move(0.4, y), "sleep 0.3", "mousedown 1", "sleep 0.1", mask.move(0.5, y), "sleep 0.1", mask.move(0.6, y), "sleep 0.1", "mouseup 1")
+		s.await("painted brush")
+		time.Sleep(300 * time.Millisecond) // the journal is written beside the window's goroutine
+		if err := s.app.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.app.Wait()
+		s.launch(s.program, "-seed", "5")
+		s.await("recoverable")
+		time.Sleep(time.Second)
+		s.shot("8-recover")
+		s.do("key Return")
+		n, _ := strconv.Atoi(s.await("recovered")[0])
+		if n <= nodes {
+			t.Errorf("round %d: %d steps came back, %d before", round, n, nodes)
+		}
+		nodes = n
+	}
 }

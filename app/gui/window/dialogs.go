@@ -39,6 +39,7 @@ func (w *Window) ask(title, text string, answers []string, then func(i int)) *co
 		buttons = append(buttons, control.NewButton(style, "", answers[i], func() { answer(i) }))
 	}
 	sheet = control.NewSheet(w.canvas(), title, l, fyne.NewSize(440, 60), false, buttons...)
+	sheet.OnReturn = func() { answer(0) }
 	sheet.OnClose = func() {
 		if !answered {
 			answered = true

@@ -616,6 +616,7 @@ func (w *Window) offerRecovery() {
 		return
 	}
 	l := lost[0]
+	w.trace("recoverable %d", len(lost))
 	title := l.Title
 	if title == "" {
 		title = words.T("title.untitled")
@@ -635,6 +636,8 @@ func (w *Window) offerRecovery() {
 				w.closeDocument()
 				w.useDocument(doc, l.Path)
 				w.journal()
+				w.trace("recovered %d", len(doc.Nodes()))
+				w.traceMask()
 				if err := w.doc.FlushJournal(); err == nil {
 					err = l.Discard()
 					if err != nil {

@@ -177,8 +177,11 @@ func splitChord(chord string) (mods fyne.KeyModifier, key string) {
 // run runs an action unless a sheet is open, and says when it cannot be done now.
 func (k *keyboard) run(id string) {
 	if s := control.TopSheet(); s != nil {
-		if id == "edit.cancel" {
+		switch {
+		case id == "edit.cancel":
 			s.Dismiss()
+		case id == "run.edit" && s.OnReturn != nil:
+			s.OnReturn()
 		}
 		return
 	}

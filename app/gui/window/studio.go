@@ -402,6 +402,11 @@ func (w *Window) setPicture(src document.Source, f engine.Frame) {
 	w.welcome.hide()
 	w.showAll()
 	w.trace("picture %s", src.Name)
+	w.traceMask()
+}
+
+// traceMask notes where the picture lies in the mask pane.
+func (w *Window) traceMask() {
 	w.traceAt("mask", func() (fyne.CanvasObject, fyne.Position, fyne.Size) {
 		p, b := w.maskPane, w.doc.Canvas().Bounds()
 		from := p.PositionOf(canvas.Point{})
