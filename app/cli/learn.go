@@ -60,7 +60,7 @@ that comes with the program is done again.`,
 		Example: `  latentbrush learn -o vectors
   latentbrush learn -recipe mine.json -model cats.zip -o vectors -report learn.json -sheets sheets
   latentbrush learn -name "Wider nose" -operation scale:nose:1.25,1 -statistic "width(nose)" -classes nose -o .
-  latentbrush learn -name Beard -statistic "area(beard)" -classes beard -method regression -local -o .`,
+  latentbrush learn -name Beard -statistic "area(beard)" -classes beard -method regression -quiet -local -o .`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if f.out == "" {
@@ -88,6 +88,7 @@ that comes with the program is done again.`,
 	flags.StringSliceVar(&f.spec.Tags, "tags", nil, "`tags` of the vector")
 	flags.Float64Var(&f.spec.Amount, "amount", 0, "growth at strength 1 in `deviations` of the statistic (default: what the edits reach, or 1.5)")
 	flags.IntSliceVar(&f.spec.Rows, "rows", nil, "`rows` of the code that may change (default: all)")
+	flags.BoolVar(&f.spec.Quiet, "quiet", false, "bend the direction of a statistic to where it changes the least outside the region")
 	flags.BoolVar(&f.spec.Local, "local", false, "leave out the rows that act outside the region")
 	flags.IntVar(&f.survey, "survey", 0, "`number` of pictures to take statistics from (default: the recipe's, or 1200)")
 	flags.IntVar(&f.edits, "edits", 0, "`number` of pictures to do an operation to (default: the recipe's, or 6)")
@@ -204,6 +205,8 @@ type learntRow struct {
 	Rows      []int         `json:"rows,omitempty"`
 	LeakAll   float64       `json:"leak_all_rows,omitempty"`
 	LeakLocal float64       `json:"leak_local_rows,omitempty"`
+	LeakLoud  float64       `json:"leak_plain,omitempty"`
+	LeakQuiet float64       `json:"leak_quiet,omitempty"`
 	Seconds   float64       `json:"seconds"`
 	Error     string        `json:"error,omitempty"`
 }
@@ -248,7 +251,7 @@ func (f *learnFlags) collect(env *Env, run iter.Seq2[learning.Step, error]) ([]l
 		}
 		row.Agreement, row.Accuracy = v.Learnt.Agreement, v.Learnt.Accuracy
 		row.SafeLo, row.SafeHi, row.Rows = v.Calibration.SafeLo, v.Calibration.SafeHi, v.RowsUsed
-		row.LeakAll, row.LeakLocal = res.Local.Before, res.Local.After
+		row.LeakAll, row.LeakLocal, row.LeakLoud, row.LeakQuiet = res.Local.Before, res.Local.After, res.Loud, res.Quiet
 		if f.sheets != "" && v.Sheet != nil {
 			if err := writePNG(filepath.Join(f.sheets, strings.TrimSuffix(row.File, ".safetensors")+".png"), v.Sheet); err != nil {
 				return nil, err
@@ -283,19 +286,23 @@ func vectorFileName(name string) string {
 
 func printLearnt(w io.Writer, rows []learntRow) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "vector\thow\tsuccess\tleak\teffect\tsafe\trows\tlocal\tseconds\tgoals")
+	fmt.Fprintln(t, "vector\thow\tsuccess\tleak\teffect\tsafe\trows\tquiet\tlocal\tseconds\tgoals")
 	for _, r := range rows {
 		if r.Error != "" {
 			fmt.Fprintf(t, "%s\t%s\n", r.Name, r.Error)
 			continue
 		}
-		local := "–"
-		if r.LeakLocal < r.LeakAll {
-			local = fmt.Sprintf("%.2f → %.2f", r.LeakAll, r.LeakLocal)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%.0f %%\t%.2f\t%.2f σ\t%g…%g\t%d\t%s\t%.0f\t%s\n", r.Name, r.how(), 100*r.Success, r.Leak, r.Effect, r.SafeLo, r.SafeHi, len(r.Rows), local, r.Seconds, map[bool]string{true: "met", false: "MISSED"}[r.met()])
+		fmt.Fprintf(t, "%s\t%s\t%.0f %%\t%.2f\t%.2f σ\t%g…%g\t%d\t%s\t%s\t%.0f\t%s\n", r.Name, r.how(), 100*r.Success, r.Leak, r.Effect, r.SafeLo, r.SafeHi, len(r.Rows), fall(r.LeakLoud, r.LeakQuiet), fall(r.LeakAll, r.LeakLocal), r.Seconds, map[bool]string{true: "met", false: "MISSED"}[r.met()])
 	}
 	return t.Flush()
+}
+
+// fall shows what was gained, if anything was.
+func fall(before, after float64) string {
+	if after >= before {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f → %.2f", before, after)
 }
 
 func (r learntRow) how() string {
@@ -419,22 +426,19 @@ change of the pixels outside the region, in levels of 255, before compositing; t
 the vector's classes before or after, and *outside* is how much of the picture is left. *Effect* is the mean growth
 in standard deviations of the statistic over the model's pictures. *Safe* are the strengths within which pictures stay
 within what the model's own pictures look like: the distance of the latent from the mean below the 99th percentile, and
-no class larger or smaller than in any of a survey's pictures. *Local* is the leak at equal effect before and after the
-rows were left out that act outside the region. The goal is at least %.0f %% success and at most %g levels of leak.
+no class larger or smaller than in any of a survey's pictures. *Quiet* is the leak at equal effect before
+and after the direction was bent to where it changes the least outside, *local* before and after the rows were left out that
+act there; both on pictures that were learnt from. The goal is at least %.0f %% success and at most %g levels of leak.
 
 **%d of %d reach both goals.** All took %.0f s.
 
-| vector | learnt from | success | leak | outside | effect | safe | rows | local | goals |
-|---|---|---|---|---|---|---|---|---|---|
+| vector | learnt from | success | leak | outside | effect | safe | rows | quiet | local | goals |
+|---|---|---|---|---|---|---|---|---|---|---|
 `, len(rows), i.Manifest.ID, i.Fingerprint[:min(8, len(i.Fingerprint))], i.Width, i.Height, max(r.Test, 40), 100*successGoal, leakGoal, met, len(rows), sum)
 	for _, row := range rows {
 		if row.Error != "" {
-			fmt.Fprintf(&b, "| %s | %s | | | | | | | | failed |\n", row.Name, row.Error)
+			fmt.Fprintf(&b, "| %s | %s | | | | | | | | | failed |\n", row.Name, row.Error)
 			continue
-		}
-		local := "–"
-		if row.LeakLocal < row.LeakAll {
-			local = fmt.Sprintf("%.2f → %.2f", row.LeakAll, row.LeakLocal)
 		}
 		goals := "met"
 		if !row.met() {
@@ -447,8 +451,8 @@ rows were left out that act outside the region. The goal is at least %.0f %% suc
 			}
 			goals = "**misses " + strings.Join(missed, " and ") + "**"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.0f %% | %.2f | %.0f %% | %.2f σ | %g … %g | %d | %s | %s |\n",
-			row.Name, row.how(), 100*row.Success, row.Leak, 100*row.Outside, row.Effect, row.SafeLo, row.SafeHi, len(row.Rows), local, goals)
+		fmt.Fprintf(&b, "| %s | %s | %.0f %% | %.2f | %.0f %% | %.2f σ | %g … %g | %d | %s | %s | %s |\n",
+			row.Name, row.how(), 100*row.Success, row.Leak, 100*row.Outside, row.Effect, row.SafeLo, row.SafeHi, len(row.Rows), fall(row.LeakLoud, row.LeakQuiet), fall(row.LeakAll, row.LeakLocal), goals)
 	}
 	b.WriteString("\n## What each is\n\n| vector | operation | statistic | region |\n|---|---|---|---|\n")
 	for _, row := range rows {

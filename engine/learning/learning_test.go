@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
+
 	"latentbrush/canvas/maskops"
 	"latentbrush/engine"
 	"latentbrush/engine/edit"
@@ -126,7 +128,7 @@ func TestRecipeLearnsWhatIsThere(t *testing.T) {
 		{Name: "op", Operation: "scale:block:1.25,1", Statistic: "width(block)", Classes: []string{"block"}},
 		{Name: "local", Operation: "scale:block:1.25,1", Statistic: "width(block)", Classes: []string{"block"}, Local: true},
 		{Name: "svm", Statistic: "width(block)", Classes: []string{"block"}},
-		{Name: "regression", Method: ByRegression, Statistic: "width(block)", Classes: []string{"block"}, Amount: 1},
+		{Name: "regression", Method: ByRegression, Statistic: "width(block)", Classes: []string{"block"}, Amount: 1, Quiet: true},
 		{Name: "move", Method: ByRegression, Statistic: "x(block)", Hold: []string{"width(block)"}, Classes: []string{"block"}, Rows: []int{0}},
 		{Name: "nothing", Statistic: "area(line)", Classes: []string{"line"}},
 		{Name: "wrong way", Operation: "scale:block:0.8,1", Statistic: "width(block)", Classes: []string{"block"}},
@@ -186,6 +188,23 @@ func TestRecipeLearnsWhatIsThere(t *testing.T) {
 	}
 	if err := vectors.WriteFile(t.TempDir()+"/v.safetensors", v); err != nil {
 		t.Error(err)
+	}
+}
+
+// Along one axis only the statistic changes, along the second the outside as much: the
+// quiet direction leaves the second.
+func TestQuiet(t *testing.T) {
+	q := mat.NewSymDense(3, []float64{0, 0, 0, 0, 3, 0, 0, 0, 0})
+	x, err := quiet(q, []float64{1, 1, 0}, 0.1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// (10, 1/3.1, 0) scaled to a product of 2 with g.
+	f := 2 / (10 + 1/3.1)
+	for k, want := range []float64{10 * f, f / 3.1, 0} {
+		if math.Abs(x[k]-want) > 1e-12 {
+			t.Errorf("component %d is %g, want %g", k, x[k], want)
+		}
 	}
 }
 

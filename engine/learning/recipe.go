@@ -73,6 +73,9 @@ type Spec struct {
 	Amount float64 `json:"amount,omitempty"`
 	// Rows of the code that may change; none means all.
 	Rows []int `json:"rows,omitempty"`
+	// Quiet bends a direction learnt from a statistic to where it changes the least outside
+	// the region.
+	Quiet bool `json:"quiet,omitempty"`
 	// Local leaves out the rows that act outside the region; see [Localise].
 	Local bool   `json:"local,omitempty"`
 	Notes string `json:"notes,omitempty"`
@@ -194,7 +197,7 @@ func (r Recipe) filled() Recipe {
 
 // Step is a point of a recipe's run.
 type Step struct {
-	// Stage is what is done: "survey", "learn", "local", "calibrate" or "test".
+	// Stage is what is done: "survey", "response", "learn", "local", "calibrate" or "test".
 	Stage string
 	// Vector is the name of the vector in hand, and Done of Total the progress of its stage.
 	Vector      string
@@ -207,9 +210,11 @@ type Step struct {
 type Result struct {
 	Vector *vectors.Vector
 	Spec   Spec
-	// Trial is the generalisation test, Local what leaving out rows brought.
-	Trial *Trial
-	Local Localised
+	// Trial is the generalisation test, Local what leaving out rows brought, and Loud and
+	// Quiet the leaks before and after bending the direction.
+	Trial       *Trial
+	Local       Localised
+	Loud, Quiet float64
 	// Effect is the mean change of the statistic in the test in standard deviations of
 	// the survey.
 	Effect float64
@@ -246,6 +251,8 @@ type lab struct {
 	survey *Survey
 	learn  *Probe
 	test   *Probe
+	// response is measured when the first vector wants it.
+	response *response
 }
 
 // learnPictures is the number of pictures that strengths and rows are chosen on.
@@ -313,6 +320,7 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 	if !(spread > 0) {
 		return nil, fmt.Errorf("%q is the same in all pictures of the survey", p.statistic)
 	}
+	result := &Result{Spec: p.Spec}
 	var delta latent.Code
 	var learnt vectors.Learnt
 	target := p.Amount * spread
@@ -325,10 +333,20 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 		if target == 0 {
 			target = 1.5 * spread
 		}
-		delta, learnt, err = l.direction(p, target/spread)
+		var x []float64
+		if x, learnt, err = l.direction(p, target/spread); err == nil && p.Quiet {
+			if err = l.respond(ctx, p.Name); err == nil {
+				delta, result.Loud, result.Quiet, err = l.quieten(ctx, p, x, target)
+			}
+		} else if err == nil {
+			delta = unwhiten(l.survey.prior, x, l.m.Info().Rows)
+		}
 	}
 	if err != nil {
 		return nil, err
+	}
+	if result.Quiet < result.Loud {
+		learnt.Detail["quiet"] = fmt.Sprintf("leak %.2f → %.2f at equal effect", result.Loud, result.Quiet)
 	}
 	if len(p.Rows) > 0 {
 		for r := range delta.Rows {
@@ -349,7 +367,6 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 		return nil, err
 	}
 	delta = delta.Scale(float32(s))
-	result := &Result{Spec: p.Spec}
 	if p.Local {
 		if err := l.emit(Step{Stage: "local", Vector: p.Name, Total: 1}); err != nil {
 			return nil, err
@@ -404,8 +421,9 @@ func median(values []float64) int {
 	return order[len(order)/2]
 }
 
-// direction learns from a statistic alone. The amount is in standard deviations.
-func (l *lab) direction(p parsed, amount float64) (latent.Code, vectors.Learnt, error) {
+// direction learns from a statistic alone. The amount is in standard deviations, and so is
+// the result, along the leading axes.
+func (l *lab) direction(p parsed, amount float64) ([]float64, vectors.Learnt, error) {
 	learnt := vectors.Learnt{How: "statistic", Edits: l.Survey, Detail: map[string]string{"method": p.Method}}
 	of := func(t Statistic) ([]float64, float64, error) {
 		if p.Method == ByRegression {
@@ -416,18 +434,28 @@ func (l *lab) direction(p parsed, amount float64) (latent.Code, vectors.Learnt, 
 	}
 	d, accuracy, err := of(p.statistic)
 	if err != nil {
-		return latent.Code{}, learnt, err
+		return nil, learnt, err
 	}
 	learnt.Accuracy = accuracy
 	if d, err = l.condition(d, p.hold, of); err != nil {
-		return latent.Code{}, learnt, err
+		return nil, learnt, err
 	}
 	// Whitened latents have unit variance along d: to first order this grows the statistic by amount
 	// deviations where d explains it all.
 	for k := range d {
 		d[k] *= amount
 	}
-	return unwhiten(l.survey.prior, d, l.m.Info().Rows), learnt, nil
+	return d, learnt, nil
+}
+
+// respond measures the response once for all vectors.
+func (l *lab) respond(ctx context.Context, name string) (err error) {
+	if l.response == nil {
+		l.response, err = newResponse(ctx, l.m, l.learn, l.survey.prior, len(l.survey.Whitened[0]), func(done, total int) error {
+			return l.emit(Step{Stage: "response", Vector: name, Done: done, Total: total})
+		})
+	}
+	return err
 }
 
 // condition projects out of d the directions of the statistics to hold.
