@@ -6,13 +6,20 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"time"
 
+	"latentbrush/assets"
 	"latentbrush/assets/portrait"
 	"latentbrush/assets/portrait/dataset"
 	"latentbrush/canvas/photo"
 	"latentbrush/engine"
+	"latentbrush/engine/latent"
 	"latentbrush/engine/metrics"
+	"latentbrush/engine/model/safetensors"
 )
 
 // Held-out portraits: no training set has these seeds.
@@ -43,6 +50,7 @@ func measurePhoto(ctx context.Context, b *Bench) error {
 		}
 	}
 	var seconds, psnr, start, model, distance float64
+	var last embedded
 	classes := len(i.Manifest.Classes)
 	counts, sampled := make([]metrics.Overlap, classes), make([]metrics.Overlap, classes)
 	for n := range embeddedOnes {
@@ -65,6 +73,9 @@ func measurePhoto(ctx context.Context, b *Bench) error {
 			}
 			if s.Index == 0 {
 				start += s.PSNR / embeddedOnes
+				last = embedded{picture, s.Code, s.Elapsed.Seconds()}
+			} else if !s.Final {
+				last.seconds = s.Elapsed.Seconds()
 			}
 			final = s
 		}
@@ -96,6 +107,97 @@ func measurePhoto(ctx context.Context, b *Bench) error {
 	if classes > 0 {
 		b.AtLeast("embed.miou_change", 100*(metrics.MeanIoU(counts)-metrics.MeanIoU(sampled)), "points", -3)
 	}
+	return last.compare(ctx, b, e)
+}
+
+// embeddingScript is the official formulation in PyTorch, seen from the top folder of
+// the source.
+const embeddingScript = "engine/inversion/testdata/official.py"
+
+// embedded is a picture, where its embedding began, and how long 100 steps took.
+type embedded struct {
+	picture *image.RGBA
+	start   latent.Code
+	seconds float64
+}
+
+// compare holds the embedding against the official formulation on the same weights.
+func (o embedded) compare(ctx context.Context, b *Bench, e *engine.Engine) error {
+	reason := noReference()
+	if _, err := os.Stat(embeddingScript); err != nil {
+		reason = embeddingScript + " is not here"
+	}
+	if reason != "" {
+		fmt.Fprintf(b.Env.Err, "The comparison with the official formulation is left out: %s.\n", reason)
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "latentbrush-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	bundle := b.Env.Model
+	if bundle == "" {
+		bundle = filepath.Join(dir, "bundle")
+		files, err := assets.DefaultModel()
+		if err != nil {
+			return err
+		}
+		if err := os.CopyFS(bundle, files); err != nil {
+			return err
+		}
+	}
+	size := o.picture.Rect.Size()
+	rgb := make([]byte, 0, 3*size.X*size.Y)
+	for i := 0; i < len(o.picture.Pix); i += 4 {
+		rgb = append(rgb, o.picture.Pix[i:i+3]...)
+	}
+	problem := filepath.Join(dir, "problem.safetensors")
+	if err := safetensors.WriteFile(problem, nil,
+		safetensors.Float32("code", o.start.Data, o.start.Rows, o.start.Dim),
+		safetensors.Uint8("picture", rgb, size.Y, size.X, 3)); err != nil {
+		return err
+	}
+	run := func(steps int, more ...string) (latent.Code, float64, error) {
+		args := append([]string{embeddingScript, bundle, problem, filepath.Join(dir, "answer"), "--steps", strconv.Itoa(steps)}, more...)
+		if out, err := exec.CommandContext(ctx, officialPython, args...).CombinedOutput(); err != nil {
+			return latent.Code{}, 0, fmt.Errorf("the reference failed: %w: %s", err, out)
+		}
+		f, err := safetensors.Open(os.DirFS(dir), "answer")
+		if err != nil {
+			return latent.Code{}, 0, err
+		}
+		defer f.Close()
+		data, err := f.Float32s("code", o.start.Rows, o.start.Dim)
+		if err != nil {
+			return latent.Code{}, 0, err
+		}
+		seconds, err := f.Float32s("seconds", steps+1)
+		if err != nil {
+			return latent.Code{}, 0, err
+		}
+		code, err := latent.FromSlice(o.start.Rows, o.start.Dim, data)
+		return code, float64(seconds[steps]) / float64(steps), err
+	}
+	step := o.seconds / 100
+	code, same, err := run(100)
+	if err != nil {
+		return err
+	}
+	frame, err := e.Render(ctx, code, engine.RenderOptions{})
+	if err != nil {
+		return err
+	}
+	b.Row("embed.step_s", step, "s")
+	b.Row("embed.reference_step_s", same, "s")
+	b.Row("embed.reference_psnr_db", metrics.PSNR(o.picture, frame.Picture, nil), "dB")
+	b.Row("embed.time_ratio_small", same/step, "×")
+	_, vgg, err := run(vggSteps, "--vgg")
+	if err != nil {
+		return err
+	}
+	// The official formulation has VGG16 for its perceptual network.
+	b.AtLeast("embed.time_ratio", vgg/step, "×", 5)
 	return nil
 }
 
