@@ -179,7 +179,7 @@ def main():
     if resume:
         ema.load_state_dict({k: v.float() for k, v in state["ema"].items()})
     aux = objectives.LabelReadout(config["channels"], len(pictures.classes), min(64, size))
-    aux.load_state_dict({k: v.float() for k, v in state["aux"].items() if k in aux.state_dict()}, strict=False)
+    aux.load_state_dict({k: v.float() for k, v in state.get("aux", {}).items() if k in aux.state_dict()}, strict=False)
     aux = aux.to(device)
     d = Discriminator(config["channels"], size).to(device)
     if cuda:

@@ -2,6 +2,7 @@
 """Writes the model bundle from a checkpoint.
 
     python3 export.py --checkpoint RUN/checkpoint.pt --data DIR --heldout DIR --out assets/models/faces [--resolution R]
+    python3 export.py --unpack assets/models/faces --out RUN      the way back, to go on training
 """
 
 import argparse
@@ -101,11 +102,27 @@ def classes(source):
     return out
 
 
+def unpack(bundle, run):
+    """A checkpoint for train.py and adversarial.py from a bundle: weights and average, no optimiser state."""
+    manifest = json.load(open(os.path.join(bundle, "model.json")))
+    config = {k: manifest[k] for k in ("resolution", "z_dim", "w_dim", "mapping_layers")}
+    config["channels"] = {int(r): c for r, c in manifest["channels"].items()}
+    config["named"] = len(manifest["training"]["parameters"])
+    tensors, _ = read_safetensors(os.path.join(bundle, "generator.safetensors"))
+    g = stylegan2.from_standard(tensors, config)
+    facts = manifest["training"]
+    os.makedirs(run, exist_ok=True)
+    torch.save(dict(config=config, g=g.state_dict(), ema=g.state_dict(), stage=99, spent=0.0, seen=facts["pictures_seen"],
+                    steps=facts["steps"], total=facts["minutes"] * 60, plan=[(config["resolution"], 0)]),
+               os.path.join(run, "checkpoint.pt"))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--checkpoint", required=True)
-    p.add_argument("--data", required=True)
-    p.add_argument("--heldout", required=True)
+    p.add_argument("--checkpoint")
+    p.add_argument("--data")
+    p.add_argument("--heldout")
+    p.add_argument("--unpack", help="bundle to turn into a checkpoint")
     p.add_argument("--out", required=True)
     p.add_argument("--classes", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "portrait",
                                                      "classes.go"), help="the Go table of the classes")
@@ -113,6 +130,11 @@ def main():
     p.add_argument("--psi", type=float, default=0.85)
     args = p.parse_args()
     torch.set_num_threads(1)
+    if args.unpack:
+        unpack(args.unpack, args.out)
+        return
+    if not (args.checkpoint and args.data and args.heldout):
+        p.error("--checkpoint, --data and --heldout are needed")
     os.makedirs(args.out, exist_ok=True)
     pictures, heldout = Pictures(args.data), Pictures(args.heldout)
     g, run = load_generator(args.checkpoint, args.resolution)

@@ -62,7 +62,7 @@ if [ "$step" = finish ]; then
 	"$python" "$here/export.py" --checkpoint "$best" --data "$data/train" --heldout "$data/heldout" --out "$out"
 	"$python" "$here/heads.py" --device "$device" --checkpoint "$best" --data "$data/train" --heldout "$data/heldout" \
 		--out "$out/segmentation.safetensors" --minutes "$spend"
-	"$python" "$here/readings.py" perceptual --device "$device" --data "$data/train" --heldout "$data/heldout" \
+	[ "$size" -lt 256 ] || "$python" "$here/readings.py" perceptual --device "$device" --data "$data/train" --heldout "$data/heldout" \
 		--out "$out/perceptual.safetensors" --minutes "$spend"
 fi
 [ -n "$maker" ] && kill "$maker" 2>/dev/null || true

@@ -76,7 +76,7 @@ class Network(nn.Module):
                 x = F.relu(self.convs[i](x))
                 out.append(x)
                 i += 1
-            else:
+            elif x.shape[-1] > 1:  # smaller pictures than it was made for still give features
                 x = F.avg_pool2d(x, 2)
         return out, x
 
@@ -86,7 +86,7 @@ class Network(nn.Module):
     def pooled(self, x):
         """[n, d]: mean and standard deviation of the compared layers, for distances between sets of pictures."""
         maps = self.maps(x)[0][-3:]
-        return torch.cat([f(m) for m in maps for f in (lambda m: m.mean((2, 3)), lambda m: m.std((2, 3)))], 1)
+        return torch.cat([f(m) for m in maps for f in (lambda m: m.mean((2, 3)), lambda m: m.var((2, 3), unbiased=False).sqrt())], 1)
 
     def compared(self, x):
         out = []

@@ -119,11 +119,15 @@ class Run:
         s = torch.load(self.checkpoint, map_location=self.device)
         self.g.load_state_dict(s["g"])
         self.ema.load_state_dict(s["ema"])
-        self.aux.load_state_dict(s["aux"])
+        if "aux" in s:
+            self.aux.load_state_dict(s["aux"])
         if "optimiser" in s:
             self.optimiser.load_state_dict(s["optimiser"])
         for k in ("stage", "spent", "seen", "steps", "total"):
             setattr(self, k, s[k])
+        self.stage = min(self.stage, len(self.plan) - 1)
+        if s["stage"] >= len(self.plan) and self.spent == 0:  # the plan was finished: go on only if it is longer now
+            self.spent = 60 * dict(s["plan"])[self.plan[-1][0]]
         if "drawn" in s:
             self.pictures.drawn = s["drawn"].numpy().copy()
 
