@@ -14,6 +14,7 @@ import (
 
 	"latentbrush/canvas/maskops"
 	"latentbrush/engine"
+	"latentbrush/engine/directions"
 	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
 	"latentbrush/engine/model"
@@ -383,5 +384,39 @@ func TestFacesRecipe(t *testing.T) {
 			t.Errorf("%q is made twice", s.Name)
 		}
 		seen[s.Name] = true
+	}
+}
+
+func TestFromExamples(t *testing.T) {
+	m := &toy{}
+	var codes []latent.Code
+	var has []bool
+	for i := range 60 {
+		c := m.Sample(uint64(i), 1)
+		codes, has = append(codes, c), append(has, c.Row(0)[0] > 0)
+	}
+	v, err := FromExamples(t.Context(), m, "Wide", codes, has)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := latent.New(3, toyDim)
+	for r := range 3 {
+		wide.Row(r)[0] = 1
+	}
+	if c := v.Delta.Cosine(wide); c < 0.9 {
+		t.Errorf("cosine %.3f", c)
+	}
+	// Half-normal means are ±√(2/π).
+	if d := float64(v.Delta.Row(0)[0]); math.Abs(d-1.6) > 0.4 {
+		t.Errorf("strength 1 is a step of %.2f, want about 1.6", d)
+	}
+	if v.Learnt.Accuracy < 0.8 || v.Learnt.How != "examples" {
+		t.Errorf("learnt %+v", v.Learnt)
+	}
+	if _, err := FromExamples(t.Context(), m, "One", codes[:4], []bool{true, true, true, false}); !errors.Is(err, directions.ErrOneSided) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := FromExamples(t.Context(), m, "Size", []latent.Code{latent.New(1, 1)}, []bool{true}); !errors.Is(err, latent.ErrSize) {
+		t.Errorf("error %v", err)
 	}
 }
