@@ -16,7 +16,6 @@ import (
 	"latentbrush/app/gui/words"
 	"latentbrush/canvas"
 	"latentbrush/canvas/view"
-	"latentbrush/vectors"
 )
 
 var confirmEvent = canvas.Event{Kind: canvas.Confirm}
@@ -566,8 +565,6 @@ func difference(a, b *image.RGBA) *image.Gray {
 	}
 	return m
 }
-
-var _ = vectors.Ext
 
 // holdPan makes dragging pan, as holding the space bar on a pane does.
 func (w *Window) holdPan(on bool) {

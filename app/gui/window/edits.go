@@ -1,7 +1,6 @@
 package window
 
 import (
-	"image"
 	"strconv"
 	"strings"
 	"time"
@@ -457,5 +456,3 @@ func (w *Window) combined() latent.Code {
 	sc := w.doc.Scene()
 	return sc.Code().Sub(sc.Start)
 }
-
-var _ image.Image

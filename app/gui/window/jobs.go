@@ -123,6 +123,7 @@ func (w *Window) launch(j *job, steps func(context.Context) jobSteps) {
 	w.job = j
 	w.stripSeq++
 	w.run.set(running)
+	w.run.name(j.take != nil)
 	w.run.setMeters(-1, -1)
 	w.setJobNote(words.T("status.starting"))
 	go func() {
@@ -280,6 +281,7 @@ func (w *Window) endJob() {
 
 // clearRun empties the run panel.
 func (w *Window) clearRun() {
+	w.run.name(false)
 	w.run.set(idle)
 	w.run.setMeters(-1, -1)
 	w.run.setStep(0, 0, 0)

@@ -102,6 +102,20 @@ func (p *runPanel) set(ph phase) {
 	p.object.Refresh()
 }
 
+// name says what the meters measure: an edit, or a photo being embedded, which can
+// be stopped but not paused.
+func (p *runPanel) name(photo bool) {
+	p.matchName.Text, p.leakName.Text = words.T("run.match"), words.T("run.leak")
+	if photo {
+		p.matchName.Text, p.leakName.Text = words.T("photo.match"), words.T("photo.difference")
+		p.pause.Hidden, p.live.Hidden = true, true
+	}
+	p.matchName.Refresh()
+	p.leakName.Refresh()
+	p.buttons.Refresh()
+	p.object.Refresh()
+}
+
 func (p *runPanel) setLive(on bool) {
 	p.live.Suffix, p.live.SuffixHue = words.T("off"), look.TextFaint
 	if on {
