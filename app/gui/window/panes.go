@@ -51,14 +51,10 @@ func newPanes(picture, mask fyne.CanvasObject) *panes {
 	p.picture = newPaneView(words.T("pane.picture"), picture)
 	p.mask = newPaneView(words.T("pane.mask"), mask)
 	back := control.NewPanel(look.SurfaceLow, "", container.NewWithoutLayout())
-	var line *control.Handle
-	line = control.NewHandle(true, func(d float32) {
+	line := control.NewHandle(true, func(d float32) {
 		w := p.object.Size().Width
 		if w > 0 {
 			p.layout.share = min(0.85, max(0.15, p.layout.share+d/w))
-			if p.layout.swapped {
-				p.layout.share = min(0.85, max(0.15, p.layout.share))
-			}
 			p.object.Refresh()
 		}
 	}, nil)

@@ -75,7 +75,6 @@ type studio struct {
 	nodeThumb map[document.NodeID]nodeThumb
 
 	filterFocus, showFilter func()
-	lastTool                string
 	leakOn                  bool
 	lastTouch               time.Time
 	lastDir                 string
@@ -648,9 +647,7 @@ func (w *Window) showStrip() {
 			Key: seedKey(s), Name: words.T("strip.seed-is", s), Image: w.sampleThumb[s], Detail: words.T("strip.seed-is", s),
 		})
 	}
-	for _, r := range w.recentThumbsRaw() {
-		items = append(items, r)
-	}
+	items = append(items, w.recentThumbsRaw()...)
 	w.strip.SetItems(items)
 }
 

@@ -527,10 +527,7 @@ func TestMonkey(t *testing.T) {
 		}
 	}
 	r.wait("the runs to end", func() bool {
-		if r.Phase() == "running" {
-			return false
-		}
-		return true
+		return r.Phase() != "running"
 	})
 	r.do(func() { r.Table().Run("edit.cancel") })
 	var steps int
