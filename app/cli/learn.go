@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	compose "image/draw"
 	"io"
 	"iter"
 	"math"
@@ -94,7 +95,7 @@ that comes with the program is done again.`,
 	flags.IntVar(&f.edits, "edits", 0, "`number` of pictures to do an operation to (default: the recipe's, or 6)")
 	flags.IntVar(&f.steps, "steps", 0, "`number` of steps of each optimisation (default: the recipe's, or 40)")
 	flags.IntVar(&f.test, "test", 0, "`number` of unseen pictures to test on (default: the recipe's, or 40)")
-	command.AddCommand(newLearnAxesCommand(env))
+	command.AddCommand(newLearnAxesCommand(env), newLearnPartCommand(env))
 	return command
 }
 
@@ -368,6 +369,89 @@ one standard deviation. The sheet has a row for each, from strength -2 to 2.`,
 	return command
 }
 
+func newLearnPartCommand(env *Env) *cobra.Command {
+	var from source
+	var reference uint64
+	var classes []string
+	var name, out, sheet string
+	command := &cobra.Command{
+		Use:   "part",
+		Short: "Take a part over from another picture",
+		Long: `Part takes a part of one picture over into another: of all that tells their latents apart, only what shows in the
+part's pixels. It renders the picture once for each direction in which the model's latents vary. The change is a
+vector like any other. The sheet shows the picture, the reference and the result.`,
+		Example: "  latentbrush learn part -seed 7 -reference 12 -classes nose -name \"Nose of 12\" -o nose.safetensors -sheet nose.png",
+		Args:    noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if out == "" && sheet == "" {
+				return usageError{errors.New("nothing to write: name a file with -o or -sheet")}
+			}
+			if !command.Flags().Changed("reference") {
+				return usageError{errors.New("name the picture to take the part from with -reference")}
+			}
+			ctx := command.Context()
+			e, err := openEngine(ctx, env)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			code, err := from.code(command, e)
+			if err != nil {
+				return err
+			}
+			names := learning.Names(e)
+			var ids []uint8
+			for _, c := range classes {
+				id, ok := names[c]
+				if !ok {
+					return usageError{fmt.Errorf("the model has no class %q", c)}
+				}
+				ids = append(ids, id)
+			}
+			if len(ids) == 0 {
+				return usageError{errors.New("name the part with -classes")}
+			}
+			other := e.Sample(reference, e.Info().Manifest.Truncation.Psi)
+			t, err := learning.TransferPart(ctx, e, code, other, ids, nil)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Out, "%.0f %% of the difference in the part is left, leak %.2f levels\n", 100*t.Left, t.Leak)
+			if out != "" {
+				v := vectors.New(name, vectorModel(e), t.Delta)
+				for k, id := range ids {
+					v.Classes = append(v.Classes, vectors.Class{ID: id, Name: classes[k]})
+				}
+				v.Learnt = vectors.Learnt{How: "part of another picture", Edits: 1, Detail: map[string]string{"reference": fmt.Sprint(reference)}}
+				if err := vectors.WriteFile(out, v); err != nil {
+					return err
+				}
+			}
+			if sheet == "" {
+				return nil
+			}
+			f, err := e.Render(ctx, other, engine.RenderOptions{})
+			if err != nil {
+				return err
+			}
+			size := f.Picture.Rect.Size()
+			page := image.NewRGBA(image.Rect(0, 0, 3*size.X, size.Y))
+			for k, p := range []*image.RGBA{t.Before.Picture, f.Picture, t.After.Picture} {
+				compose.Draw(page, image.Rectangle{Max: size}.Add(image.Pt(k*size.X, 0)), p, image.Point{}, compose.Src)
+			}
+			return writePNG(sheet, page)
+		},
+	}
+	from.flags(command)
+	f := command.Flags()
+	f.Uint64Var(&reference, "reference", 0, "`seed` of the picture to take the part from")
+	f.StringSliceVar(&classes, "classes", nil, "`classes` of the part")
+	f.StringVar(&name, "name", "Part", "`name` of the vector")
+	f.StringVarP(&out, "o", "o", "", "`file` for the vector")
+	f.StringVar(&sheet, "sheet", "", "`file` for the pictures side by side (PNG)")
+	return command
+}
+
 func writeAxes(ctx context.Context, e *engine.Engine, axes []latent.Code, kind, out, sheet string, seed uint64) error {
 	if out != "" {
 		if err := os.MkdirAll(out, 0o755); err != nil {
@@ -393,9 +477,7 @@ func writeAxes(ctx context.Context, e *engine.Engine, axes []latent.Code, kind, 
 				return err
 			}
 			at := image.Pt(slices.Index(learning.StripStrengths, t.Strength)*size.X, y*size.Y)
-			for row := range size.Y {
-				copy(page.Pix[page.PixOffset(at.X, at.Y+row):], t.Frame.Picture.Pix[row*t.Frame.Picture.Stride:row*t.Frame.Picture.Stride+4*size.X])
-			}
+			compose.Draw(page, image.Rectangle{Max: size}.Add(at), t.Frame.Picture, image.Point{}, compose.Src)
 		}
 	}
 	return writePNG(sheet, page)

@@ -67,6 +67,33 @@ func TestLearn(t *testing.T) {
 	}
 }
 
+func TestLearnPart(t *testing.T) {
+	bundle := taughtModel(t, modeltest.Spec{Seed: 3, Classes: 3, Members: 1, Hidden: []int{}})
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	names := bundleClasses(t, bundle)
+	args := []string{"learn", "part", "-model", bundle, "-device", "cpu", "-threads", "1", "-seed", "1", "-o", in("part.safetensors"), "-sheet", in("part.png")}
+	status, out, errs := runCommand(t, append(args, "-reference", "2", "-classes", names[1])...)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	if !strings.Contains(out, "is left, leak") {
+		t.Errorf("said %q", out)
+	}
+	v, err := vectors.ReadFile(in("part.safetensors"))
+	if err != nil || len(v.Classes) != 1 || v.Classes[0].Name != names[1] {
+		t.Errorf("vector %+v (%v)", v, err)
+	}
+	if _, err := os.Stat(in("part.png")); err != nil {
+		t.Error(err)
+	}
+	for _, more := range [][]string{{"-classes", names[1]}, {"-reference", "2"}, {"-reference", "2", "-classes", "nothing"}} {
+		if status, _, errs := runCommand(t, append(args, more...)...); status != 2 {
+			t.Errorf("%v: status %d, %q", more, status, errs)
+		}
+	}
+}
+
 // bundleClasses are the names in a bundle's manifest, in the order of their ids.
 func bundleClasses(t *testing.T, bundle string) []string {
 	t.Helper()

@@ -420,3 +420,27 @@ func TestFromExamples(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What shows in the block is its place, component 1: that comes over. Component 4 does
+// nothing that one can see, and stays. (A level of leak is rounding.)
+func TestTransferPartTakesWhatShowsThere(t *testing.T) {
+	m := &toy{}
+	code, reference := latent.New(3, toyDim), latent.New(3, toyDim)
+	for r := range 3 {
+		reference.Row(r)[1] = 3
+		reference.Row(r)[4] = 2
+	}
+	got, err := TransferPart(t.Context(), m, code, reference, []uint8{1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := got.Delta.Row(0); math.Abs(float64(d[1])-3) > 0.5 || math.Abs(float64(d[4])) > 0.3 {
+		t.Errorf("step %v, want 3 along component 1 alone", d)
+	}
+	if got.Left > 0.3 || got.Leak > 1 {
+		t.Errorf("left %.2f, leak %.2f", got.Left, got.Leak)
+	}
+	if _, err := TransferPart(t.Context(), m, code, reference, []uint8{2}, nil); !errors.Is(err, edit.ErrEmptyRegion) {
+		t.Errorf("a part that is in neither picture: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package learning
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 
@@ -89,37 +90,52 @@ func (r *response) noise(after []engine.Frame, classes []uint8) (*mat.SymDense, 
 		if err != nil {
 			region = image.NewAlpha(f.Picture.Rect)
 		}
-		w, h := f.Picture.Rect.Dx()/r.side, f.Picture.Rect.Dy()/r.side
-		var rows []int
-		for y := range h {
-			for x := range w {
-				if outside(region, x*r.side, y*r.side, r.side) {
-					at := 3 * (y*w + x)
-					rows = append(rows, at, at+1, at+2)
-				}
-			}
-		}
-		if len(rows) == 0 {
-			continue
-		}
-		d := mat.NewDense(r.axes, len(rows), nil)
-		for a := range r.axes {
-			raw := d.RawRowView(a)
-			for k, at := range rows {
-				raw[k] = float64(r.differences[i][a][at])
-			}
-		}
-		q.SymRankK(q, 1, d)
+		r.add(q, i, region, false)
 	}
+	if !normalise(q) {
+		return nil, errors.New("learning: nothing changes outside the region along any axis")
+	}
+	return q, nil
+}
+
+// add adds to q the products of the responses of a picture in the blocks that have a
+// pixel of the region, or in those that have none.
+func (r *response) add(q *mat.SymDense, picture int, region *image.Alpha, inside bool) {
+	w, h := region.Rect.Dx()/r.side, region.Rect.Dy()/r.side
+	var rows []int
+	for y := range h {
+		for x := range w {
+			if outside(region, x*r.side, y*r.side, r.side) != inside {
+				at := 3 * (y*w + x)
+				rows = append(rows, at, at+1, at+2)
+			}
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	d := mat.NewDense(r.axes, len(rows), nil)
+	for a := range r.axes {
+		raw := d.RawRowView(a)
+		for k, at := range rows {
+			raw[k] = float64(r.differences[picture][a][at])
+		}
+	}
+	q.SymRankK(q, 1, d)
+}
+
+// normalise divides by the mean diagonal; false when there is nothing.
+func normalise(q *mat.SymDense) bool {
+	n := q.SymmetricDim()
 	trace := 0.0
-	for k := range r.axes {
+	for k := range n {
 		trace += q.At(k, k)
 	}
-	if trace == 0 {
-		return nil, fmt.Errorf("learning: nothing changes outside the region along any axis")
+	if trace <= 0 {
+		return false
 	}
-	q.ScaleSym(float64(r.axes)/trace, q)
-	return q, nil
+	q.ScaleSym(float64(n)/trace, q)
+	return true
 }
 
 func outside(region *image.Alpha, x0, y0, side int) bool {
