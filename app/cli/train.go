@@ -58,7 +58,7 @@ model's own pictures, whose latents are known. With -data it learns from a data 
 them, which costs no rendering: the latents of its pictures are known, too.
 
 The training is saved beside the encoder every half minute and when it is stopped; -resume goes on with it and ends
-where an uninterrupted one would. The encoder goes into a model's folder as encoder.safetensors.`,
+where an uninterrupted one would. Resuming a finished one only writes the encoder again. The encoder goes into a model's folder as encoder.safetensors.`,
 		Example: `  latentbrush train encoder -model faces -steps 4000 -out faces/encoder.safetensors
   latentbrush train encoder -model faces -data set -out faces/encoder.safetensors -resume -curve loss.png`,
 		Args: noArguments,
@@ -111,10 +111,10 @@ where an uninterrupted one would. The encoder goes into a model's folder as enco
 				request.Samples = s
 			}
 			last, err := runTraining(ctx, env, e, request, state)
+			if last.Trainer == nil && err == nil {
+				last.Trainer = request.Resume // all steps were made already
+			}
 			if last.Trainer == nil {
-				if err == nil {
-					err = errors.New("train: all steps were made already")
-				}
 				return err
 			}
 			if saved := last.Trainer.Save(state); saved != nil {
