@@ -196,7 +196,7 @@ func TestRecipeLearnsWhatIsThere(t *testing.T) {
 // quiet direction leaves the second.
 func TestQuiet(t *testing.T) {
 	q := mat.NewSymDense(3, []float64{0, 0, 0, 0, 3, 0, 0, 0, 0})
-	x, err := quiet(q, []float64{1, 1, 0}, 0.1)
+	x, err := quiet(q, []float64{1, 1, 0}, nil, 0.1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +206,15 @@ func TestQuiet(t *testing.T) {
 		if math.Abs(x[k]-want) > 1e-12 {
 			t.Errorf("component %d is %g, want %g", k, x[k], want)
 		}
+	}
+	if x, err = quiet(q, []float64{1, 1, 1}, [][]float64{{1, 0, 1}}, 0.1); err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(x[0]+x[2]) > 1e-9 || math.Abs(x[0]+x[1]+x[2]-3) > 1e-9 {
+		t.Errorf("%v moves along what is held", x)
+	}
+	if _, err := quiet(q, []float64{1, 0, 0}, [][]float64{{2, 0, 0}}, 0.1); err == nil {
+		t.Error("a direction that is held as a whole was accepted")
 	}
 }
 

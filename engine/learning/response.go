@@ -149,9 +149,10 @@ func outside(region *image.Alpha, x0, y0, side int) bool {
 	return true
 }
 
-// quiet is (Q + μ·I)⁻¹·g, scaled so that its product with g is that of g with itself:
-// the same effect to first order.
-func quiet(q *mat.SymDense, g []float64, mu float64) ([]float64, error) {
+// quiet is (Q + μ·I)⁻¹·g, less what it does along the directions to hold (Lagrange's
+// multipliers of Hᵀx = 0), scaled so that its product with g is that of g with itself: the
+// same effect to first order.
+func quiet(q *mat.SymDense, g []float64, hold [][]float64, mu float64) ([]float64, error) {
 	n := len(g)
 	a := mat.NewSymDense(n, nil)
 	a.CopySym(q)
@@ -162,15 +163,42 @@ func quiet(q *mat.SymDense, g []float64, mu float64) ([]float64, error) {
 	if !factor.Factorize(a) {
 		return nil, fmt.Errorf("learning: the response cannot be inverted with μ = %g", mu)
 	}
-	x := mat.NewVecDense(n, nil)
-	if err := factor.SolveVecTo(x, mat.NewVecDense(n, append([]float64(nil), g...))); err != nil {
+	solve := func(v []float64) (*mat.VecDense, error) {
+		x := mat.NewVecDense(n, nil)
+		return x, factor.SolveVecTo(x, mat.NewVecDense(n, append([]float64(nil), v...)))
+	}
+	x, err := solve(g)
+	if err != nil {
 		return nil, fmt.Errorf("learning: %w", err)
+	}
+	if len(hold) > 0 {
+		h, ah := mat.NewDense(n, len(hold), nil), mat.NewDense(n, len(hold), nil)
+		for i, v := range hold {
+			y, err := solve(v)
+			if err != nil {
+				return nil, fmt.Errorf("learning: %w", err)
+			}
+			h.SetCol(i, v)
+			ah.SetCol(i, y.RawVector().Data)
+		}
+		var m mat.Dense
+		m.Mul(h.T(), ah)
+		var hx, c, along mat.VecDense
+		hx.MulVec(h.T(), x)
+		if err := c.SolveVec(&m, &hx); err != nil {
+			return nil, fmt.Errorf("learning: the statistics to hold depend on each other: %w", err)
+		}
+		along.MulVec(ah, &c)
+		x.SubVec(x, &along)
 	}
 	out := x.RawVector().Data
 	gg, gx := 0.0, 0.0
 	for k := range g {
 		gg += g[k] * g[k]
 		gx += g[k] * out[k]
+	}
+	if gx <= 1e-9*gg {
+		return nil, errors.New("learning: nothing of the direction is left beside what is held")
 	}
 	for k := range out {
 		out[k] *= gg / gx
@@ -207,9 +235,17 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 	if err != nil {
 		return delta, before, after, nil
 	}
+	var hold [][]float64
+	for _, t := range p.hold {
+		h, _, err := l.survey.Slope(t)
+		if err != nil {
+			return delta, before, after, err
+		}
+		hold = append(hold, h)
+	}
 	length := delta.Norm()
 	for _, mu := range quietChoices {
-		x, err := quiet(q, g, mu)
+		x, err := quiet(q, g, hold, mu)
 		if err != nil {
 			continue
 		}
