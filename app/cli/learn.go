@@ -544,6 +544,35 @@ act there; both on pictures that were learnt from. The goal is at least %.0f %% 
 		}
 		fmt.Fprintf(&b, "| %s | %s | `%s` | %s |\n", row.Name, operation, row.Spec.Statistic, strings.Join(row.Spec.Classes, ", "))
 	}
+	b.WriteString(ownVectors)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// ownVectors is the end of the page.
+const ownVectors = `
+## How they are learnt
+
+*Operation*: a scripted mask operation is done to several random pictures, each is optimised like a painted edit, and the
+latents' differences are averaged without their outliers; *agreement* is their mean cosine with the average.
+
+*Regression* and *svm*: random pictures are rendered once, the statistic of their labels is taken, and the direction is
+fitted along the leading axes of W, in units of the model's own spread. *Accuracy* is how often the direction tells much
+from little on pictures that were held back. With "hold", other statistics stay as they are to first order.
+
+*Quiet*: five pictures are rendered a step along every leading axis. From their changes outside the region follows the
+direction that has the same effect and changes the least there: (Q + μ·1)⁻¹·g, where g is the direction and Q sums the products of
+the changes. It is taken if it measures better, so the column says nothing where it did not.
+
+*Local*: rows of W+ without which the leak falls more than the effect are left out.
+
+## Your own
+
+    latentbrush learn -name "Wider nose" -operation scale:nose:1.25,1 -statistic "width(nose)" -classes nose -o .
+    latentbrush learn -name Beard -method regression -statistic "area(beard)" -classes beard -quiet -local -o .
+    latentbrush learn axes -kind sefa -sheet axes.png
+    latentbrush learn part -seed 7 -reference 12 -classes hair -sheet hair.png -o hair.safetensors
+
+"latentbrush learn -help" has the operations and statistics; a recipe with many vectors is a file like
+engine/learning/faces.json.
+`
