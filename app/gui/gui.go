@@ -30,6 +30,7 @@ import (
 	"latentbrush/app/gui/dialogs/system"
 	"latentbrush/app/gui/window"
 	"latentbrush/assets"
+	"latentbrush/canvas/view/motion"
 	"latentbrush/engine"
 )
 
@@ -108,7 +109,12 @@ func Run(o Options) (err error) {
 		}
 	}
 	w := window.New(win, wo)
-	a.Lifecycle().SetOnStarted(w.Start)
+	a.Lifecycle().SetOnStarted(func() {
+		w.Start()
+		if _, err := motion.Attach(win, w.Stage); err != nil {
+			fmt.Fprintln(os.Stderr, "latentbrush: strokes are coarser than the mouse reports: "+err.Error())
+		}
+	})
 	a.Lifecycle().SetOnExitedForeground(w.Blur)
 	win.ShowAndRun()
 	return nil

@@ -407,6 +407,10 @@ func (w *Window) buildPanes() {
 	w.panes.arrange(w.settings.View != "one", w.settings.View == "swapped")
 }
 
+// Stage is the stage that is painted on now; nil before the first picture. It must be
+// called on the toolkit's goroutine.
+func (w *Window) Stage() *view.Stage { return w.stage }
+
 // newStage makes the stage and panes of a document.
 func (w *Window) newStage(doc *document.Document) {
 	if w.stage != nil {
