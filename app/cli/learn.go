@@ -76,7 +76,7 @@ that comes with the program is done again.`,
 	flags := command.Flags()
 	flags.StringVarP(&f.out, "o", "o", "", "`folder` for the vectors; it is made if it is missing")
 	flags.StringVar(&f.recipe, "recipe", "", "`file` that says what to learn (JSON)")
-	flags.StringSliceVar(&f.only, "only", nil, "`names` of the recipe's vectors to make, of all without it")
+	flags.StringSliceVar(&f.only, "only", nil, "`names` of the recipe's vectors to make; the report keeps the figures of the others (default: all)")
 	flags.StringVar(&f.report, "report", "", "`file` for the figures (JSON)")
 	flags.StringVar(&f.page, "page", "", "`file` for the figures as a page (Markdown)")
 	flags.StringVar(&f.sheets, "sheets", "", "`folder` for contact sheets of the tests (PNG)")
@@ -99,7 +99,8 @@ that comes with the program is done again.`,
 	return command
 }
 
-func (f *learnFlags) read(m learning.Model) (r learning.Recipe, err error) {
+// read gives the whole recipe, and what is to be made of it.
+func (f *learnFlags) read(m learning.Model) (whole, r learning.Recipe, err error) {
 	names := learning.Names(m)
 	switch {
 	case f.spec.Name != "":
@@ -115,7 +116,7 @@ func (f *learnFlags) read(m learning.Model) (r learning.Recipe, err error) {
 		r, err = learning.FacesRecipe(names)
 	}
 	if err != nil {
-		return r, usageError{err}
+		return r, r, usageError{err}
 	}
 	for flag, value := range map[*int]*int{&f.survey: &r.Survey, &f.edits: &r.Edits, &f.steps: &r.Steps, &f.test: &r.Test} {
 		if *flag != 0 {
@@ -125,15 +126,16 @@ func (f *learnFlags) read(m learning.Model) (r learning.Recipe, err error) {
 	if f.sheets != "" && r.Tile == 0 {
 		r.Tile = 96
 	}
+	whole = r
 	if len(f.only) > 0 {
 		for _, name := range f.only {
 			if !slices.ContainsFunc(r.Vectors, func(s learning.Spec) bool { return s.Name == name }) {
-				return r, usageError{fmt.Errorf("the recipe has no vector %q", name)}
+				return r, r, usageError{fmt.Errorf("the recipe has no vector %q", name)}
 			}
 		}
-		r.Vectors = slices.DeleteFunc(r.Vectors, func(s learning.Spec) bool { return !slices.Contains(f.only, s.Name) })
+		r.Vectors = slices.DeleteFunc(slices.Clone(r.Vectors), func(s learning.Spec) bool { return !slices.Contains(f.only, s.Name) })
 	}
-	return r, r.Check(names)
+	return whole, r, r.Check(names)
 }
 
 func (f *learnFlags) run(ctx context.Context, env *Env) error {
@@ -142,7 +144,7 @@ func (f *learnFlags) run(ctx context.Context, env *Env) error {
 		return err
 	}
 	defer e.Close()
-	r, err := f.read(e)
+	whole, r, err := f.read(e)
 	if err != nil {
 		return err
 	}
@@ -161,6 +163,9 @@ func (f *learnFlags) run(ctx context.Context, env *Env) error {
 	if err := printLearnt(env.Out, rows); err != nil {
 		return err
 	}
+	if len(f.only) > 0 && f.report != "" {
+		rows = mergeLearnt(f.report, whole, rows)
+	}
 	if f.report != "" {
 		if err := writeWhole(f.report, func(w io.Writer) error {
 			enc := json.NewEncoder(w)
@@ -171,7 +176,7 @@ func (f *learnFlags) run(ctx context.Context, env *Env) error {
 		}
 	}
 	if f.page != "" {
-		if err := writeWhole(f.page, func(w io.Writer) error { return writeVectorsPage(w, e.Info(), r, rows) }); err != nil {
+		if err := writeWhole(f.page, func(w io.Writer) error { return writeVectorsPage(w, e.Info(), whole, rows) }); err != nil {
 			return fmt.Errorf("page: %w", err)
 		}
 	}
@@ -185,6 +190,25 @@ func (f *learnFlags) run(ctx context.Context, env *Env) error {
 		return fmt.Errorf("%d of %d vectors could not be learnt", failed, len(rows))
 	}
 	return nil
+}
+
+// mergeLearnt adds to rows those of the report that was there, for the recipe's other vectors, in
+// the recipe's order.
+func mergeLearnt(path string, r learning.Recipe, rows []learntRow) []learntRow {
+	var old []learntRow
+	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &old) != nil {
+		return rows
+	}
+	var out []learntRow
+	for _, spec := range r.Vectors {
+		named := func(row learntRow) bool { return row.Name == spec.Name }
+		if i := slices.IndexFunc(rows, named); i >= 0 {
+			out = append(out, rows[i])
+		} else if i := slices.IndexFunc(old, named); i >= 0 {
+			out = append(out, old[i])
+		}
+	}
+	return out
 }
 
 // learntRow is a vector's figures.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"latentbrush/engine/learning"
 	"latentbrush/engine/model/modeltest"
 	"latentbrush/vectors"
 )
@@ -136,6 +137,25 @@ func TestLearnRefuses(t *testing.T) {
 		if status, _, errs := runCommand(t, args...); status != 2 || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: status %d, %q; want 2 and %q", c.args, status, errs, c.want)
 		}
+	}
+}
+
+func TestMergeLearntKeepsTheOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.json")
+	recipe := learning.Recipe{Vectors: []learning.Spec{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	fresh := []learntRow{{Name: "b", Leak: 2}}
+	if got := mergeLearnt(path, recipe, fresh); len(got) != 1 {
+		t.Errorf("without a report: %v", got)
+	}
+	data, err := json.Marshal([]learntRow{{Name: "gone"}, {Name: "b", Leak: 1}, {Name: "a"}})
+	if err == nil {
+		err = os.WriteFile(path, data, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mergeLearnt(path, recipe, fresh); len(got) != 2 || got[0].Name != "a" || got[1].Leak != 2 {
+		t.Errorf("merged %v", got)
 	}
 }
 
