@@ -95,7 +95,7 @@ that comes with the program is done again.`,
 	flags.IntVar(&f.edits, "edits", 0, "`number` of pictures to do an operation to (default: the recipe's, or 6)")
 	flags.IntVar(&f.steps, "steps", 0, "`number` of steps of each optimisation (default: the recipe's, or 40)")
 	flags.IntVar(&f.test, "test", 0, "`number` of unseen pictures to test on (default: the recipe's, or 40)")
-	command.AddCommand(newLearnAxesCommand(env), newLearnPartCommand(env))
+	command.AddCommand(newLearnAxesCommand(env), newLearnPartCommand(env), newLearnTestCommand(env))
 	return command
 }
 
@@ -393,6 +393,113 @@ one standard deviation. The sheet has a row for each, from strength -2 to 2.`,
 	return command
 }
 
+func newLearnTestCommand(env *Env) *cobra.Command {
+	var statistic, report string
+	var survey, test, tile int
+	var first uint64
+	command := &cobra.Command{
+		Use:   "test file...",
+		Short: "Calibrate vectors and test them on unseen pictures",
+		Long: `Test measures vectors again and writes the result into their files: the effect of strength 1, the safe range of
+strengths, the share of random pictures on which the vector works, and the leak outside its classes. What should grow is
+the statistic that a vector was learnt by, or that of -statistic; without either, every change of labels counts.`,
+		Example: "  latentbrush learn test smile.safetensors\n  latentbrush learn test *.safetensors -report learn.json",
+		Args:    wrongUsage(cobra.MinimumNArgs(1)),
+		RunE: func(command *cobra.Command, files []string) error {
+			if survey < 16 || survey > 100000 || test < 1 || test > 1000 || tile < 0 || tile > 512 {
+				return usageError{errors.New("-survey must be 16 to 100000, -test 1 to 1000 and -tile 0 to 512")}
+			}
+			ctx := command.Context()
+			e, err := openEngine(ctx, env)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			names := learning.Names(e)
+			if statistic != "" {
+				if _, err := learning.ParseStatistic(statistic, names); err != nil {
+					return usageError{err}
+				}
+			}
+			s, err := learning.NewSurvey(ctx, e, survey, nil, nil)
+			if err != nil {
+				return err
+			}
+			known, err := learning.NewProbe(ctx, e, 1<<42, 8)
+			if err != nil {
+				return err
+			}
+			unseen, err := learning.NewProbe(ctx, e, first, test)
+			if err != nil {
+				return err
+			}
+			var rows []learntRow
+			if data, err := os.ReadFile(report); report != "" && err == nil {
+				if err := json.Unmarshal(data, &rows); err != nil {
+					return fmt.Errorf("%s is no report of learn: %w", report, err)
+				}
+			}
+			t := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(t, "vector\tsuccess\tleak\tsafe")
+			for _, file := range files {
+				v, err := vectors.ReadFile(file)
+				if err != nil {
+					return err
+				}
+				if err := v.FitsModel(vectorModel(e), e.Info().Rows, e.Info().Dim); err != nil {
+					return err
+				}
+				text := statistic
+				if text == "" {
+					text = v.Learnt.Detail["statistic"]
+				}
+				var of *learning.Statistic
+				if text != "" {
+					parsed, err := learning.ParseStatistic(text, names)
+					if err != nil {
+						return fmt.Errorf("%s: %w", file, err)
+					}
+					of = &parsed
+				}
+				if err := learning.Calibrate(ctx, e, s, known, v, of); err != nil {
+					return err
+				}
+				if _, err := learning.Generalise(ctx, e, unseen, v, of, tile); err != nil {
+					return err
+				}
+				if err := vectors.WriteFile(file, v); err != nil {
+					return err
+				}
+				c, g := v.Calibration, v.Generalisation
+				fmt.Fprintf(t, "%s\t%.0f %%\t%.2f\t%g…%g\n", v.Name, 100*g.Success, g.Leak, c.SafeLo, c.SafeHi)
+				for i := range rows {
+					if r := &rows[i]; r.Name == v.Name {
+						r.SafeLo, r.SafeHi, r.Unit = c.SafeLo, c.SafeHi, c.UnitEffect
+						r.Seeds, r.Success, r.Leak = g.Seeds, g.Success, g.Leak
+						r.Accuracy = min(1, v.Learnt.Accuracy)
+					}
+				}
+			}
+			if err := t.Flush(); err != nil || report == "" {
+				return err
+			}
+			return writeWhole(report, func(w io.Writer) error {
+				enc := json.NewEncoder(w)
+				enc.SetIndent("", "  ")
+				return enc.Encode(rows)
+			})
+		},
+	}
+	f := command.Flags()
+	f.StringVar(&statistic, "statistic", "", "`statistic` that should grow (default: the one that the vector was learnt by)")
+	f.StringVar(&report, "report", "", "`file` of a report of learn to bring up to date")
+	f.IntVar(&survey, "survey", 300, "`number` of pictures that say what is usual")
+	f.IntVar(&test, "test", 40, "`number` of unseen pictures")
+	f.IntVar(&tile, "tile", 0, "`width` of the pictures on the contact sheet in the file, 0 for none")
+	f.Uint64Var(&first, "seed", 1<<43, "first `seed` of the unseen pictures")
+	return command
+}
+
 func newLearnPartCommand(env *Env) *cobra.Command {
 	var from source
 	var reference uint64
@@ -530,9 +637,9 @@ Each vector was tried at strength 1 on %d random pictures that nothing was learn
 in which the statistic that the vector is about grows by at least a quarter of the usual effect. *Leak* is the mean absolute
 change of the pixels outside the region, in levels of 255, before compositing; the region is the pixels that have one of
 the vector's classes before or after, and *outside* is how much of the picture is left. *Effect* is the mean growth
-in standard deviations of the statistic over the model's pictures. *Safe* are the strengths within which pictures stay
-within what the model's own pictures look like: the distance of the latent from the mean below the 99th percentile, and
-no class larger or smaller than in any of a survey's pictures. *Quiet* is the leak at equal effect before
+in standard deviations of the statistic over the model's pictures. *Safe* are the strengths within which pictures are
+like the model's own: the latent lies at most 3 standard deviations from the mean along the vector and is not further from
+the mean than 99 in 100 of the model's latents, and no class is larger or smaller than in any of a survey's pictures. *Quiet* is the leak at equal effect before
 and after the direction was bent to where it changes the least outside, *local* before and after the rows were left out that
 act there; both on pictures that were learnt from. The goal is at least %.0f %% success and at most %g levels of leak.
 

@@ -11,17 +11,22 @@ import (
 )
 
 // The search for a safe range: strengths from stride to reach in either direction, on
-// so many pictures.
+// so many pictures; and how far along a vector natural latents go, in standard deviations
+// (one in 370 goes further).
 const (
-	safeStride   = 0.5
+	safeStride   = 0.25
 	safeReach    = 4
 	safePictures = 4
+	safeAlong    = 3
 )
 
 // Calibrate measures what strength 1 of a vector does on a probe, and how far the
 // vector can be pushed: the safe range ends before the first strength at which more than
-// a quarter of the pictures leave what the survey saw. It is nothing that a person waits
-// for: about 20 renders. A nil statistic measures the share of pixels that change class.
+// a quarter of the pictures leave what is usual. A picture does when its latent lies
+// further along the vector than 3 standard deviations of the model's own latents, or
+// further from the mean than 99 in 100 of the survey's, or when a class has less or more
+// area than in any of the survey's pictures. It is nothing that a person waits for: about
+// 50 renders. A nil statistic measures the share of pixels that change class.
 func Calibrate(ctx context.Context, m Model, s *Survey, p *Probe, v *vectors.Vector, t *Statistic) error {
 	r, err := p.Try(ctx, m, v.Delta, 1, v.ClassIDs(), t, len(p.Frames))
 	if err != nil {
@@ -43,10 +48,15 @@ func Calibrate(ctx context.Context, m Model, s *Survey, p *Probe, v *vectors.Vec
 
 // safe is the last strength in the stride's direction at which pictures are usual.
 func (s *Survey) safe(ctx context.Context, m Model, p *Probe, delta latent.Code, stride float64) (float64, error) {
-	var usual []engine.Frame
+	along := s.coordinates(delta, false)
+	length := math.Sqrt(dot(along, along))
 	classes := len(s.Lowest)
+	far := func(code latent.Code) bool {
+		return s.prior.Distance(code) > s.Distance || length > 0 && math.Abs(dot(along, s.coordinates(code, true))) > safeAlong*length
+	}
+	var usual []engine.Frame
 	for _, f := range p.Frames {
-		if len(usual) < safePictures && !s.unusual(f.Code, areas(f.Labels, classes)) {
+		if len(usual) < safePictures && !far(f.Code) && !s.unusual(areas(f.Labels, classes)) {
 			usual = append(usual, f)
 		}
 	}
@@ -56,15 +66,19 @@ func (s *Survey) safe(ctx context.Context, m Model, p *Probe, delta latent.Code,
 		left := 0
 		for _, f := range usual {
 			code := f.Code.AddScaled(float32(strength), delta)
-			if s.prior.Distance(code) > s.Distance {
+			if far(code) {
 				left++
+				continue
+			}
+			// Areas change slowly: every second strength is rendered.
+			if k%2 == 1 {
 				continue
 			}
 			after, err := m.Render(ctx, code, engine.RenderOptions{})
 			if err != nil {
 				return 0, err
 			}
-			if s.unusual(code, areas(after.Labels, classes)) {
+			if s.unusual(areas(after.Labels, classes)) {
 				left++
 			}
 		}
@@ -74,6 +88,31 @@ func (s *Survey) safe(ctx context.Context, m Model, p *Probe, delta latent.Code,
 		last = strength
 	}
 	return last, nil
+}
+
+// coordinates are the whitened leading coordinates of the mean of a code's rows, about the
+// mean of W if the code is a point and not a difference.
+func (s *Survey) coordinates(c latent.Code, point bool) []float64 {
+	middle := make([]float32, c.Dim)
+	for r := range c.Rows {
+		for k, v := range c.Row(r) {
+			middle[k] += v / float32(c.Rows)
+		}
+	}
+	if point {
+		for k := range middle {
+			middle[k] -= s.prior.Mean[k]
+		}
+	}
+	return s.prior.Whiten(middle)[:len(s.Whitened[0])]
+}
+
+func dot(a, b []float64) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
 }
 
 // Thumbnail is one picture of a response strip.

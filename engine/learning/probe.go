@@ -40,9 +40,9 @@ type Trial struct {
 	After []engine.Frame
 	// Effects are the changes of the statistic; NaN where it has no value.
 	Effects []float64
-	// Effect is their mean, Leak the mean change outside the region in grey levels and
-	// Outside the mean share of the picture that is outside.
-	Effect, Leak, Outside float64
+	// Effect is their mean, Leak and Inside the mean change outside and inside the region in
+	// grey levels, and Outside the mean share of the picture that is outside.
+	Effect, Leak, Inside, Outside float64
 }
 
 // Try adds s·delta to the first n pictures of the probe. The region is the pixels that
@@ -63,19 +63,21 @@ func (p *Probe) Try(ctx context.Context, m Model, delta latent.Code, s float64, 
 			effect = t.Of(after.Labels) - t.Of(before.Labels)
 		}
 		r.Effects = append(r.Effects, effect)
-		leak, outside := leakOutside(before, after, classes)
+		leak, inside, outside := changes(before, after, classes)
 		r.Leak += leak
+		r.Inside += inside
 		r.Outside += outside
 	}
+	r.Inside /= float64(len(r.After))
 	r.Leak /= float64(len(r.After))
 	r.Outside /= float64(len(r.After))
 	r.Effect = mean(r.Effects)
 	return r, nil
 }
 
-// leakOutside is the mean absolute change outside the classes' region in grey levels, and
-// the share of the picture that it is taken over.
-func leakOutside(before, after engine.Frame, classes []uint8) (leak, outside float64) {
+// changes are the mean absolute changes outside the classes' region and inside it in grey
+// levels, and the share of the picture that is outside.
+func changes(before, after engine.Frame, classes []uint8) (leak, inside, outside float64) {
 	region, err := edit.ClassRegion(before.Labels, after.Labels, classes, -1)
 	if err != nil {
 		region = image.NewAlpha(before.Picture.Rect)
@@ -86,7 +88,8 @@ func leakOutside(before, after engine.Frame, classes []uint8) (leak, outside flo
 			n++
 		}
 	}
-	return metrics.LeakOutside(before.Picture, after.Picture, region).Mean, float64(n) / float64(len(region.Pix))
+	return metrics.LeakOutside(before.Picture, after.Picture, region).Mean,
+		metrics.LeakOutside(before.Picture, after.Picture, inverse(region)).Mean, float64(n) / float64(len(region.Pix))
 }
 
 // SuccessShare is the part of a vector's unit effect that a picture must change by to

@@ -76,6 +76,9 @@ type Spec struct {
 	// Quiet bends a direction learnt from a statistic to where it changes the least outside
 	// the region.
 	Quiet bool `json:"quiet,omitempty"`
+	// Inside is the weight of a change inside the region, beside 1 for one outside, when a
+	// direction is bent: a shape then grows without changing its colour.
+	Inside float64 `json:"inside,omitempty"`
 	// Local leaves out the rows that act outside the region; see [Localise].
 	Local bool   `json:"local,omitempty"`
 	Notes string `json:"notes,omitempty"`
@@ -173,6 +176,9 @@ func (s Spec) parse(names maskops.Names) (p parsed, err error) {
 	}
 	if math.IsNaN(s.Amount) || s.Amount < 0 || s.Amount > 10 {
 		return fail(fmt.Errorf("amount is %g, 0 to 10 expected", s.Amount))
+	}
+	if math.IsNaN(s.Inside) || s.Inside < 0 || s.Inside > 1 {
+		return fail(fmt.Errorf("inside is %g, 0 to 1 expected", s.Inside))
 	}
 	return p, nil
 }

@@ -82,16 +82,22 @@ func blocks(p *image.RGBA, side int) []float32 {
 }
 
 // noise is Q for the outside of the classes' region in the pictures before and after,
-// divided by its mean diagonal.
-func (r *response) noise(after []engine.Frame, classes []uint8) (*mat.SymDense, error) {
+// divided by its mean diagonal, and the inside with a weight.
+func (r *response) noise(after []engine.Frame, classes []uint8, inside float64) (*mat.SymDense, error) {
 	q := mat.NewSymDense(r.axes, nil)
+	within := mat.NewSymDense(r.axes, nil)
 	for i, f := range r.before {
 		region, err := edit.ClassRegion(f.Labels, after[i].Labels, classes, -1)
 		if err != nil {
 			region = image.NewAlpha(f.Picture.Rect)
 		}
 		r.add(q, i, region, false)
+		if inside > 0 {
+			r.add(within, i, region, true)
+		}
 	}
+	within.ScaleSym(inside, within)
+	q.AddSym(q, within)
 	if !normalise(q) {
 		return nil, errors.New("learning: nothing changes outside the region along any axis")
 	}
@@ -231,7 +237,9 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		return delta, 0, 0, err
 	}
 	before, after = plain.Leak, plain.Leak
-	q, err := l.response.noise(plain.After, p.classes)
+	cost := func(t *Trial) float64 { return t.Leak*t.Outside + p.Inside*t.Inside*(1-t.Outside) }
+	lowest := cost(plain)
+	q, err := l.response.noise(plain.After, p.classes, p.Inside)
 	if err != nil {
 		return delta, before, after, nil
 	}
@@ -253,8 +261,8 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		if err != nil {
 			return delta, before, after, err
 		}
-		if t.Leak < after && t.Effect >= 0.9*plain.Effect && d.Norm() < reach*length {
-			delta, after = d, t.Leak
+		if cost(t) < lowest && t.Effect >= 0.9*plain.Effect && d.Norm() < reach*length {
+			delta, after, lowest = d, t.Leak, cost(t)
 		}
 	}
 	return delta, before, after, nil

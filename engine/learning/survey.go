@@ -202,24 +202,25 @@ func (s *Survey) Slope(t Statistic) (direction []float64, accuracy float64, err 
 			scores = append(scores, x)
 		}
 	}
-	middle := mean(scores)
+	middle, right := mean(scores), 0
 	for i, x := range scores {
 		if x > middle == (i >= len(low)) {
-			accuracy += 1 / float64(len(scores))
+			right++
 		}
 	}
+	accuracy = float64(right) / float64(max(1, len(scores)))
 	direction, _, err = directions.Regress(s.Whitened, values, ridge)
 	return direction, accuracy, err
 }
 
-// unusual reports whether a picture with these areas or this code is outside what the
-// survey saw. Areas may be a tenth of the range beyond it.
-func (s *Survey) unusual(code latent.Code, areas []float64) bool {
+// unusual reports whether a class has an area that the survey did not see, give or take a
+// tenth of its range.
+func (s *Survey) unusual(areas []float64) bool {
 	for c, a := range areas {
 		slack := 0.1*(s.Highest[c]-s.Lowest[c]) + 0.002
 		if a < s.Lowest[c]-slack || a > s.Highest[c]+slack {
 			return true
 		}
 	}
-	return s.prior.Distance(code) > s.Distance
+	return false
 }
