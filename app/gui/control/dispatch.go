@@ -1,6 +1,10 @@
 package control
 
-import "fyne.io/fyne/v2"
+import (
+	"sync/atomic"
+
+	"fyne.io/fyne/v2"
+)
 
 // Dispatcher brings work to the goroutine that owns the widgets.
 type Dispatcher struct {
@@ -8,19 +12,28 @@ type Dispatcher struct {
 	Wait func(func()) // and waits until it is done
 }
 
-var dispatcher = Dispatcher{fyne.Do, fyne.DoAndWait}
+// dispatcher is read from every goroutine; nil is the toolkit's own.
+var dispatcher atomic.Pointer[Dispatcher]
+
+func current() Dispatcher {
+	if d := dispatcher.Load(); d != nil {
+		return *d
+	}
+	return Dispatcher{fyne.Do, fyne.DoAndWait}
+}
 
 // SetDispatcher replaces the toolkit's own, whose test driver runs work on whatever
 // goroutine asks for it; the zero Dispatcher puts it back.
 func SetDispatcher(d Dispatcher) {
 	if d.Do == nil {
-		d = Dispatcher{fyne.Do, fyne.DoAndWait}
+		dispatcher.Store(nil)
+		return
 	}
-	dispatcher = d
+	dispatcher.Store(&d)
 }
 
 // Do has f run on the goroutine that owns the widgets.
-func Do(f func()) { dispatcher.Do(f) }
+func Do(f func()) { current().Do(f) }
 
 // DoAndWait is Do, and returns when f has. It must not be called on that goroutine.
-func DoAndWait(f func()) { dispatcher.Wait(f) }
+func DoAndWait(f func()) { current().Wait(f) }

@@ -71,25 +71,40 @@ func newRig(t *testing.T, change func(*window.Options)) *rig {
 // baton makes the test's goroutine the one that owns the widgets, except while it
 // waits; work from other goroutines is done then, in order.
 func (r *rig) baton(t *testing.T) {
-	queue, done := make(chan func(), 1<<16), make(chan struct{})
+	queue, quit, done := make(chan func(), 1<<16), make(chan struct{}), make(chan struct{})
 	r.hold.Lock()
 	go func() {
 		defer close(done)
-		for f := range queue {
-			r.hold.Lock()
-			f()
-			r.hold.Unlock()
+		for {
+			select {
+			case f := <-queue:
+				r.hold.Lock()
+				f()
+				r.hold.Unlock()
+			case <-quit:
+				return
+			}
 		}
 	}()
+	do := func(f func()) {
+		select {
+		case queue <- f:
+		case <-quit:
+		}
+	}
 	control.SetDispatcher(control.Dispatcher{
-		Do: func(f func()) { queue <- f },
+		Do: do,
 		Wait: func(f func()) {
 			over := make(chan struct{})
-			queue <- func() {
+			do(func() {
 				defer close(over)
 				f()
+			})
+			select {
+			case <-over:
+			case <-quit:
+				<-done
 			}
-			<-over
 		},
 	})
 	t.Cleanup(func() {
@@ -97,7 +112,7 @@ func (r *rig) baton(t *testing.T) {
 		r.hold.Unlock()
 		time.Sleep(20 * time.Millisecond)
 		control.SetDispatcher(control.Dispatcher{Do: func(func()) {}, Wait: func(func()) {}})
-		close(queue)
+		close(quit)
 		<-done
 	})
 }
