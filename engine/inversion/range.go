@@ -1,10 +1,10 @@
 package inversion
 
-// Range is where a model's own pictures lie after embedding: the measure of what is
-// outside it.
+// Range is where pictures of a model's kind lie after embedding: the measure of what
+// is outside it.
 type Range struct {
-	// PSNR is what nineteen of twenty of the model's own random pictures reach after 100
-	// steps, in dB.
+	// PSNR is what nineteen of twenty pictures of the model's kind, none of which it was
+	// trained on, reach after 100 steps, in dB.
 	PSNR float64 `json:"psnr"`
 	// Distance is the largest root mean square of the whitened coordinates of a code that
 	// counts as the model's: 1 is the spread of its own latents.
