@@ -11,6 +11,12 @@
 // ([FromExamples]). And the axes along which the
 // model varies most need neither ([PrincipalAxes], [StyleAxes]).
 //
+// What a direction changes elsewhere can be taken out of it. Pictures are rendered a step
+// along every axis of the model's variation; of all directions with the same effect, one
+// is the quietest outside a region ([Spec.Quiet]), and of all that tells two pictures
+// apart, one part can be taken over alone ([TransferPart]). Rows of W+ that act outside
+// are left out ([Localise]).
+//
 // A vector is worth something when one knows what strength 1 does, how far it can be
 // pushed ([Calibrate]), and how often it works on pictures that it was not learnt on
 // ([Generalise]). A [Survey] of the model's pictures says what is usual.
