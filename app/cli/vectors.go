@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"latentbrush/engine/model"
 	"latentbrush/vectors"
 )
 
@@ -30,7 +29,8 @@ func newVectorsCommand(env *Env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "vectors",
 		Short: "Keep, find, share and combine editing vectors",
-		Long: `Vectors works on the library of editing vectors: the user's own folder and, with -model, the vectors of that model.
+		Long: `Vectors works on the library of editing vectors: the user's own folder and the vectors of the model,
+the one that -model names or the one that comes with the program.
 
 A vector is named by its id, as "vectors list" shows it, or by its name. The vectors of a model have ids that begin
 with "model/" and cannot be changed.`,
@@ -51,7 +51,8 @@ with "model/" and cannot be changed.`,
 	return command
 }
 
-// open opens the library and, when -model is given, says which model that is.
+// open opens the library and, when -model is given, says which model that is: a file of
+// unknown origin is taken for that model's, never for the default one's.
 func (v *vectorsEnv) open() (*vectors.Library, vectors.Model, error) {
 	dir := v.dir
 	if dir == "" {
@@ -60,20 +61,20 @@ func (v *vectorsEnv) open() (*vectors.Library, vectors.Model, error) {
 			return nil, vectors.Model{}, err
 		}
 	}
+	m, err := openModel(v.Env)
+	if err != nil {
+		return nil, vectors.Model{}, err
+	}
 	var of vectors.Model
-	var bundle fs.FS
 	if v.Model != "" {
-		m, err := model.OpenPath(v.Model)
-		if err != nil {
-			return nil, vectors.Model{}, err
-		}
 		of.ID = m.Manifest.ID
 		if of.Fingerprint, err = m.Fingerprint(); err != nil {
-			return nil, vectors.Model{}, err
+			return nil, of, err
 		}
-		if bundle, err = fs.Sub(m.FS(), "vectors"); err != nil {
-			return nil, vectors.Model{}, fmt.Errorf("vectors: %w", err)
-		}
+	}
+	bundle, err := fs.Sub(m.FS(), "vectors")
+	if err != nil {
+		return nil, of, fmt.Errorf("vectors: %w", err)
 	}
 	l, err := vectors.OpenLibrary(dir, bundle)
 	return l, of, err
