@@ -643,7 +643,7 @@ the mean than 99 in 100 of the model's latents, and no class is larger or smalle
 and after the direction was bent to where it changes the least outside, *local* before and after the rows were left out that
 act there; both on pictures that were learnt from. The goal is at least %.0f %% success and at most %g levels of leak.
 
-**%d of %d reach both goals.** All took %.0f s.
+**%d of %d reach both goals.** Apart from the survey they took %.0f s.
 
 | vector | learnt from | success | leak | outside | effect | safe | rows | quiet | local | goals |
 |---|---|---|---|---|---|---|---|---|---|---|
