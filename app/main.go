@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"latentbrush/app/cli"
 	"latentbrush/app/gui"
@@ -16,7 +17,12 @@ func main() {
 	env.Window = func(env *cli.Env, file string, seed uint64) error {
 		return gui.Run(gui.Options{
 			Open: func(ctx context.Context, path string, _ engine.Options) (*engine.Engine, error) {
-				return env.OpenEngine(ctx, path)
+				e, err := env.OpenEngine(ctx, path)
+				if err == nil {
+					// The first picture comes first; a failure shows when an edit is asked for.
+					time.AfterFunc(2*time.Second, func() { _ = e.Warm(context.Background()) })
+				}
+				return e, err
 			},
 			Model: env.Model, File: file, Seed: seed, Version: cli.ProgramVersion(),
 		})

@@ -317,6 +317,21 @@ func TestModelWithoutLabels(t *testing.T) {
 	}
 }
 
+func TestWarm(t *testing.T) {
+	e := open(t, modeltest.Spec{})
+	if err := e.Warm(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := e.Warm(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled warm-up gave %v", err)
+	}
+	if err := open(t, modeltest.Spec{Classes: -1}).Warm(context.Background()); err != nil {
+		t.Errorf("a model without labels has nothing to warm: %v", err)
+	}
+}
+
 func TestClosedEngine(t *testing.T) {
 	m, err := modeltest.Open(modeltest.Spec{})
 	if err != nil {

@@ -101,6 +101,24 @@ func (e *Engine) ShapeRows() []int {
 	return rows
 }
 
+// Warm builds what the first edit needs, so that it begins at once. The device does it
+// between other requests.
+func (e *Engine) Warm(ctx context.Context) error {
+	if e.head == nil {
+		return nil
+	}
+	release, err := e.begun(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, err := e.begin(ctx, latent.Broadcast(e.generator.Mean(), e.info.Rows)); err != nil {
+		return err
+	}
+	_, err = e.Prior(ctx)
+	return err
+}
+
 // begun takes the job token; the release gives it back.
 func (e *Engine) begun(ctx context.Context) (release func(), err error) {
 	select {

@@ -8,8 +8,9 @@ import (
 	"latentbrush/engine/latent"
 )
 
-// settle is how long a value must stand still before the full picture is made.
-const settle = 25 * time.Millisecond
+// settle is how long a value must stand still before the full picture is begun; a newer
+// value stops it again.
+const settle = 12 * time.Millisecond
 
 // budget is the time within which a full picture is quick enough for dragging: 30
 // pictures a second.
