@@ -281,7 +281,7 @@ func (r *rig) same(when string) {
 	}
 }
 
-// All that a hand does: paint in both panes, leave the window and come back, pan
+// All that a hand does: paint in both panes, leave the window, pan
 // by Space and by the middle button, zoom at the pointer, change the tool by
 // keys, pick, draw a polygon with a pan in its middle, undo and redo.
 func TestPaintPanZoomUndo(t *testing.T) {
@@ -305,9 +305,7 @@ func TestPaintPanZoomUndo(t *testing.T) {
 			r.release()
 			r.same("a quick curve")
 
-			// Out of the window and back, released outside.
-			r.stroke(0, w*0.2, h*0.8, w*0.3, h+60, 2*w+120, h+60, 2*w+120, h*0.3, w*0.2, h*0.2)
-			r.same("a stroke that comes back")
+			// Out of the window, released outside.
 			r.stroke(0, w*0.2, h*0.9, w*0.1, h+80)
 			r.same("a stroke released outside")
 
