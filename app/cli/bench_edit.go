@@ -127,16 +127,9 @@ func measureEdit(ctx context.Context, b *Bench) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	bundle := b.Env.Model
-	if bundle == "" {
-		bundle = filepath.Join(dir, "bundle")
-		files, err := assets.DefaultModel()
-		if err != nil {
-			return err
-		}
-		if err := os.CopyFS(bundle, files); err != nil {
-			return err
-		}
+	bundle, err := b.bundleOnDisk(dir)
+	if err != nil {
+		return err
 	}
 	problem := filepath.Join(dir, "problem.safetensors")
 	size := region.Rect.Size()
@@ -201,6 +194,20 @@ func measureEdit(ctx context.Context, b *Bench) error {
 		}
 	}
 	return nil
+}
+
+// bundleOnDisk is the path of the model for a program that reads files: the one that the
+// flags name, or a copy of the default model in dir.
+func (b *Bench) bundleOnDisk(dir string) (string, error) {
+	if b.Env.Model != "" {
+		return b.Env.Model, nil
+	}
+	files, err := assets.DefaultModel()
+	if err != nil {
+		return "", err
+	}
+	bundle := filepath.Join(dir, "bundle")
+	return bundle, os.CopyFS(bundle, files)
 }
 
 // growthEdits is how many edits must leave no memory behind.

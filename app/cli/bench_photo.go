@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"time"
 
-	"latentbrush/assets"
 	"latentbrush/assets/portrait"
 	"latentbrush/assets/portrait/dataset"
 	"latentbrush/canvas/photo"
@@ -136,16 +135,9 @@ func (o embedded) compare(ctx context.Context, b *Bench, e *engine.Engine) error
 		return err
 	}
 	defer os.RemoveAll(dir)
-	bundle := b.Env.Model
-	if bundle == "" {
-		bundle = filepath.Join(dir, "bundle")
-		files, err := assets.DefaultModel()
-		if err != nil {
-			return err
-		}
-		if err := os.CopyFS(bundle, files); err != nil {
-			return err
-		}
+	bundle, err := b.bundleOnDisk(dir)
+	if err != nil {
+		return err
 	}
 	size := o.picture.Rect.Size()
 	rgb := make([]byte, 0, 3*size.X*size.Y)
