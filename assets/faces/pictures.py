@@ -12,9 +12,9 @@ import torch
 
 # Importance of a pixel in the picture loss, by the class it shows.
 WEIGHTS = {
-    "background": 0.5, "clothes": 0.5, "neck": 0.8, "hair": 1.0, "skin": 1.6, "beard": 2.0, "ear": 2.0, "glasses": 4.0,
-    "nose": 3.0, "brow": 7.0, "eye": 10.0, "iris": 10.0, "pupil": 10.0, "upper_lip": 8.0, "lower_lip": 8.0,
-    "mouth_in": 8.0, "teeth": 8.0,
+    "background": 0.45, "clothes": 0.5, "neck": 0.8, "hair": 2.0, "skin": 1.5, "beard": 2.5, "ear": 5.0, "glasses": 9.0,
+    "nose": 3.0, "brow": 9.0, "eye": 14.0, "iris": 14.0, "pupil": 16.0, "upper_lip": 9.0, "lower_lip": 9.0,
+    "mouth_in": 12.0, "teeth": 12.0,
 }
 # The facial features over which the second PSNR is taken.
 FEATURES = ("brow", "eye", "iris", "pupil", "nose", "upper_lip", "lower_lip", "mouth_in", "teeth", "glasses")
