@@ -307,7 +307,7 @@ func (p *Pane) Cursor() desktop.Cursor {
 	case p.input.gesture == draggingDivider, p.input.gesture == idle && p.onDivider(p.input.pos):
 		return desktop.HResizeCursor
 	case ringed && p.RingRadius() >= 3:
-		return desktop.HiddenCursor
+		return noCursor
 	}
 	return desktop.CrosshairCursor
 }

@@ -309,6 +309,29 @@ func TestPaintPanZoomUndo(t *testing.T) {
 			r.stroke(0, w*0.2, h*0.9, w*0.1, h+80)
 			r.same("a stroke released outside")
 
+			// Out of the window for several frames, and back.
+			r.move(0, w*0.2, h*0.8)
+			r.press()
+			for _, q := range [][2]float64{{w * 0.3, h + 60}, {w * 0.5, h + 70}, {w * 0.4, h * 0.5}, {w * 0.2, h * 0.2}} {
+				r.move(0, q[0], q[1])
+				time.Sleep(60 * time.Millisecond)
+			}
+			r.release()
+			r.same("a stroke that left the window and came back")
+
+			// Out of the window, and released there after several frames: what
+			// the pointer does when it is back is no stroke.
+			r.move(1, w*0.8, h*0.8)
+			r.press()
+			r.move(1, w*0.9, h+90)
+			time.Sleep(60 * time.Millisecond)
+			r.release()
+			for _, q := range [][2]float64{{w * 0.8, h * 0.6}, {w * 0.2, h * 0.6}} {
+				r.move(1, q[0], q[1])
+				time.Sleep(60 * time.Millisecond)
+			}
+			r.same("a stroke released outside after a while")
+
 			// Escape in the middle of a stroke.
 			r.move(0, w*0.6, h*0.2)
 			r.press()
