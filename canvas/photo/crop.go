@@ -191,6 +191,8 @@ type Search struct {
 	Angles []float64
 	// Evaluations is the largest number of boxes that are scored, 0 for 80.
 	Evaluations int
+	// Progress, if not nil, is called after each box with the best so far and its score.
+	Progress func(best Crop, score float64)
 }
 
 // Propose looks for the box whose picture of w×h has the lowest score: upright boxes
@@ -232,6 +234,9 @@ func Propose(ctx context.Context, photo *image.RGBA, w, h int, s Search, score f
 		}
 		if v < lowest {
 			best, lowest = c, v
+		}
+		if s.Progress != nil {
+			s.Progress(best, lowest)
 		}
 		return nil
 	}

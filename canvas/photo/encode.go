@@ -30,8 +30,18 @@ const Quality = 97
 // colour profile if that is one for RGB. JPEG compression changes pixels a little
 // everywhere; the other formats keep every byte.
 func (p *Photo) Encode(w io.Writer, picture *image.RGBA) error {
+	return p.EncodeAs(w, picture, p.Output())
+}
+
+// EncodeAs is [Photo.Encode] in another format: EXIF data and profile go along where the
+// format has a place for them, and the pixels are stored upright, as many programs heed
+// the orientation only in the format it came from. There is no encoder for WebP.
+func (p *Photo) EncodeAs(w io.Writer, picture *image.RGBA, f Format) error {
 	if picture.Rect.Size() != p.Picture.Rect.Size() {
 		return fmt.Errorf("photo: picture is of %v, the photo of %v", picture.Rect.Size(), p.Picture.Rect.Size())
+	}
+	if f != p.Format {
+		p = p.converted()
 	}
 	img := stored(picture, p.Orientation)
 	profile := p.meta.profile
@@ -39,20 +49,38 @@ func (p *Photo) Encode(w io.Writer, picture *image.RGBA) error {
 		profile = nil
 	}
 	var err error
-	switch p.Output() {
+	switch f {
 	case JPEG:
 		err = p.encodeJPEG(w, img, profile)
 	case TIFF:
 		err = encodeTIFF(w, img, p.Orientation, profile)
 	case BMP:
 		err = bmp.Encode(w, img)
-	default:
+	case PNG:
 		err = p.encodePNG(w, img, profile)
+	default:
+		err = fmt.Errorf("there is no encoder for %q", f)
 	}
 	if err != nil {
 		return fmt.Errorf("photo: %w", err)
 	}
 	return nil
+}
+
+// converted is the photo with its metadata made fit for a file of another format.
+func (p *Photo) converted() *Photo {
+	q := &Photo{Picture: p.Picture, Format: p.Format, Orientation: 1, meta: metadata{profile: p.meta.profile}}
+	if p.Format == TIFF { // its metadata is the whole file
+		return q
+	}
+	q.meta.xmp = p.meta.xmp
+	if order, kind, count, at, ok := tiffTag(p.meta.exif, tagOrientation); ok && kind == 3 && count == 1 {
+		q.meta.exif = bytes.Clone(p.meta.exif)
+		order.PutUint16(q.meta.exif[at:], 1)
+	} else {
+		q.meta.exif = p.meta.exif
+	}
+	return q
 }
 
 func (p *Photo) encodeJPEG(w io.Writer, img *image.RGBA, profile []byte) error {
@@ -63,6 +91,9 @@ func (p *Photo) encodeJPEG(w io.Writer, img *image.RGBA, profile []byte) error {
 	out := append([]byte(nil), b.Bytes()[:2]...) // SOI
 	for _, s := range p.meta.segments {
 		out = append(out, s...)
+	}
+	if n := len(exifMark) + len(p.meta.exif); p.Format != JPEG && len(p.meta.exif) > 0 && n <= 65533 {
+		out = append(out, segment(0xe1, append([]byte(exifMark), p.meta.exif...))...)
 	}
 	const most = 65533 - len(iccMark) - 2
 	parts := (len(profile) + most - 1) / most

@@ -282,8 +282,12 @@ func TestEncodeKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := decode(t, name, b.Bytes())
-		if q.Format != want || q.Orientation != p.Orientation {
-			t.Errorf("%s: format %s and orientation %d, want %s and %d", name, q.Format, q.Orientation, want, p.Orientation)
+		orientation := p.Orientation
+		if want != p.Format { // another format is written upright
+			orientation = 1
+		}
+		if q.Format != want || q.Orientation != orientation {
+			t.Errorf("%s: format %s and orientation %d, want %s and %d", name, q.Format, q.Orientation, want, orientation)
 		}
 		if want != photo.JPEG && !bytes.Equal(p.Picture.Pix, q.Picture.Pix) {
 			t.Errorf("%s: pixels changed", name)
@@ -298,6 +302,38 @@ func TestEncodeKeeps(t *testing.T) {
 	p := decode(t, "profile.png", read(t, "profile.png"))
 	if err := p.Encode(&bytes.Buffer{}, image.NewRGBA(image.Rect(0, 0, 2, 2))); err == nil {
 		t.Error("a picture of another size was written")
+	}
+}
+
+// Another format has the same upright pixels, the profile and the camera's name.
+func TestEncodeAs(t *testing.T) {
+	for _, name := range []string{"turned.jpg", "plain.webp", "profile.tif", "profile.png"} {
+		p := decode(t, name, read(t, name))
+		for _, f := range []photo.Format{photo.JPEG, photo.PNG, photo.TIFF, photo.BMP} {
+			var b bytes.Buffer
+			if err := p.EncodeAs(&b, p.Picture, f); err != nil {
+				t.Fatalf("%s as %s: %v", name, f, err)
+			}
+			q := decode(t, name, b.Bytes())
+			if q.Format != f || q.Picture.Rect != p.Picture.Rect {
+				t.Fatalf("%s as %s: got %s of %v", name, f, q.Format, q.Picture.Rect)
+			}
+			if f != photo.JPEG && !bytes.Equal(p.Picture.Pix, q.Picture.Pix) {
+				t.Errorf("%s as %s: pixels changed", name, f)
+			}
+			if f != p.Format && q.Orientation != 1 {
+				t.Errorf("%s as %s: orientation %d", name, f, q.Orientation)
+			}
+			if f != photo.BMP && !bytes.Equal(photo.Profile(q), photo.Profile(p)) {
+				t.Errorf("%s as %s: profile of %d bytes, was %d", name, f, len(photo.Profile(q)), len(photo.Profile(p)))
+			}
+			if name == "turned.jpg" && f == photo.PNG && !bytes.Contains(b.Bytes(), []byte("Latentbrush")) {
+				t.Errorf("%s as %s: the camera's name is lost", name, f)
+			}
+		}
+		if err := p.EncodeAs(&bytes.Buffer{}, p.Picture, photo.WebP); err == nil {
+			t.Error("WebP was written")
+		}
 	}
 }
 

@@ -114,6 +114,10 @@ var All = []Action{
 	{ID: "latent.random", Menu: "latent", Icon: "dice", Keys: []string{"Ctrl+R"}, Line: true},
 	{ID: "latent.seed", Menu: "latent", Keys: []string{"Ctrl+Shift+R"}},
 	{ID: "latent.embed", Menu: "latent", Icon: "image"},
+	{ID: "photo.crop", Menu: "latent", Icon: "fit", Line: true},
+	{ID: "photo.difference", Menu: "latent", Icon: "leak"},
+	{ID: "photo.leftover", Menu: "latent"},
+	{ID: "photo.paste", Menu: "latent", Icon: "export"},
 
 	{ID: "vector.keep", Menu: "vectors", Icon: "vector", Keys: []string{"Ctrl+Shift+V"}},
 	{ID: "vector.import", Menu: "vectors", Icon: "import"},

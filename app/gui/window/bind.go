@@ -103,7 +103,11 @@ func (w *Window) bind() {
 	check("run.live", picture, func() bool { return w.live }, w.toggleLive)
 	set("latent.random", ready, func() { w.guardPicture(w.randomSeed) })
 	set("latent.seed", ready, w.askSeed)
-	set("latent.embed", ready, w.askOpen)
+	set("latent.embed", ready, w.askPhoto)
+	set("photo.crop", w.hasPhoto, w.cropAgain)
+	check("photo.difference", w.hasPhoto, func() bool { return w.photos.showing }, w.toggleDifference)
+	check("photo.leftover", w.hasPhoto, func() bool { return !w.photos.keep }, w.toggleLeftover)
+	set("photo.paste", w.hasPhoto, w.exportPhoto)
 
 	set("vector.keep", func() bool { _, ok := w.current(); return picture() && (ok || finished()) }, w.keepVector)
 	set("vector.import", ready, func() {

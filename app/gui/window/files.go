@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func (w *Window) askFile(r dialogs.Request, then func(path string)) {
 	})
 }
 
-var pictureExts = []string{"png", "jpg", "jpeg"}
+var pictureExts = []string{"png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"}
 
 // askOpen asks for anything that can be opened.
 func (w *Window) askOpen() {
@@ -180,7 +181,7 @@ func (w *Window) openPath(path string) {
 		w.guard(func() { w.openProject(path) })
 	case ext == vectors.Ext, ext == ".npy":
 		w.importVector(path)
-	case ext == ".png", ext == ".jpg", ext == ".jpeg":
+	case slices.Contains(pictureExts, strings.TrimPrefix(ext, ".")):
 		w.openPicture(path)
 	default:
 		w.fail(fmt.Errorf("%s", words.T("open.unknown", filepath.Base(path))))

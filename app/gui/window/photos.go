@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"io"
 	"iter"
 	"path/filepath"
-	"strings"
 
 	"latentbrush/app/document"
 	"latentbrush/app/gui/dialogs"
@@ -17,14 +15,15 @@ import (
 	"latentbrush/canvas/photo"
 	"latentbrush/engine"
 	"latentbrush/engine/edit"
+	"latentbrush/engine/latent"
 	"latentbrush/engine/metrics"
-	"latentbrush/vectors"
 )
 
 // Embedder is an Engine that finds the latents of photos.
 type Embedder interface {
 	Embed(ctx context.Context, r engine.EmbedRequest) iter.Seq2[engine.EmbedStep, error]
 	HasEncoder() bool
+	Encode(ctx context.Context, picture *image.RGBA) (latent.Code, error)
 	EncoderError(ctx context.Context, picture *image.RGBA) (float64, error)
 	Fit(ctx context.Context, s engine.EmbedStep) (engine.Fit, error)
 }
@@ -32,8 +31,8 @@ type Embedder interface {
 // goodPSNR is the reconstruction's PSNR, in dB, that the meter shows as 100 %.
 const goodPSNR = 35
 
-// openPhoto looks for the latent of a photo: the box that the model knows best is
-// cut out of it and embedded while one watches.
+// openPhoto reads a photo, asks for the box that is to be edited, and embeds what is in
+// it while one watches.
 func (w *Window) openPhoto(name string, data []byte) {
 	em, ok := w.eng.(Embedder)
 	if !ok {
@@ -41,23 +40,10 @@ func (w *Window) openPhoto(name string, data []byte) {
 		return
 	}
 	w.endJob()
-	width, height := w.info.Width, w.info.Height
 	doc := w.doc
-	w.setJobNote(words.T("photo.looking", name))
-	w.welcome.hide()
+	w.setJobNote(words.T("photo.reading", name))
 	go func() {
 		p, err := photo.Decode(name, data, photo.Limits{})
-		var crop photo.Crop
-		var cut *image.RGBA
-		if err == nil {
-			crop = photo.Middle(p.Picture, width, height)
-			if em.HasEncoder() {
-				crop, _, err = photo.Propose(w.ctx, p.Picture, width, height, photo.Search{}, em.EncoderError)
-			}
-		}
-		if err == nil {
-			cut, err = crop.Cut(p.Picture, width, height)
-		}
 		w.later(func() {
 			if doc != w.doc {
 				return
@@ -67,13 +53,45 @@ func (w *Window) openPhoto(name string, data []byte) {
 				w.fail(err)
 				return
 			}
-			for _, n := range p.Notes {
-				w.log(name + ": " + n)
-			}
-			src := document.Source{Kind: document.PhotoSource, Name: name, Photo: &document.Photo{Name: name, Data: data, Align: crop.Align(width, height)}}
-			w.embed(em, src, cut)
+			w.chooseCrop(em, name, p, photo.Crop{}, func(c photo.Crop) { w.embedCrop(em, name, data, p, c) })
 		})
 	}()
+}
+
+// cropAgain opens the dialog of the present photo's box once more.
+func (w *Window) cropAgain() {
+	em, ok := w.eng.(Embedder)
+	if !ok || !w.hasPhoto() {
+		return
+	}
+	w.endJob()
+	src := w.doc.Scene().Source.Photo
+	width, height := w.info.Width, w.info.Height
+	w.setJobNote(words.T("photo.reading", src.Name))
+	go func() {
+		p, err := photo.Decode(src.Name, src.Data, photo.Limits{})
+		w.later(func() {
+			w.setJobNote("")
+			if err != nil {
+				w.fail(err)
+				return
+			}
+			w.chooseCrop(em, src.Name, p, photo.AlignedCrop(src.Align, width, height), func(c photo.Crop) { w.embedCrop(em, src.Name, src.Data, p, c) })
+		})
+	}()
+}
+
+// embedCrop embeds what is in a box of a photo.
+func (w *Window) embedCrop(em Embedder, name string, data []byte, p *photo.Photo, c photo.Crop) {
+	width, height := w.info.Width, w.info.Height
+	cut, err := c.Cut(p.Picture, width, height)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.welcome.hide()
+	src := document.Source{Kind: document.PhotoSource, Name: name, Photo: &document.Photo{Name: name, Data: data, Align: c.Align(width, height)}}
+	w.embed(em, src, cut)
 }
 
 // embed runs the optimisation and opens its result.
@@ -115,17 +133,21 @@ func (w *Window) takeEmbedded(em Embedder, src document.Source, cut *image.RGBA,
 				w.fail(err)
 				return
 			}
+			w.photos = darkroom{of: src.Photo, cut: cut, drawn: f.Picture, fit: fit, known: true, keep: w.photos.keep}
+			w.photos.difference = engine.DifferencePicture(cut, f.Picture)
 			w.setPicture(src, f)
 			w.before = cut
 			if err := w.stage.SetBefore(cut); err != nil {
 				w.log(err.Error())
 			}
 			w.journal()
+			w.showPhoto()
 			text, hue := words.T("photo.done", fmt.Sprintf("%.1f", s.PSNR), fmt.Sprintf("%.1f", s.Difference)), look.Good
 			if fit.Outside() {
 				text, hue = text+" "+words.T("photo.outside"), look.Warn
 			}
 			w.toasts.Show(text, hue, "", nil)
+			w.trace("embedded %.2f %.2f %t", s.PSNR, s.Difference, fit.Outside())
 		})
 	}()
 }
@@ -133,54 +155,6 @@ func (w *Window) takeEmbedded(em Embedder, src document.Source, cut *image.RGBA,
 // hasPhoto reports whether the picture was embedded from a photo.
 func (w *Window) hasPhoto() bool {
 	return w.doc != nil && w.doc.Scene().Source.Kind == document.PhotoSource && w.doc.Scene().Source.Photo != nil
-}
-
-// exportPhoto puts the edits back into the photo at full size.
-func (w *Window) exportPhoto() {
-	src := w.doc.Scene().Source
-	ext := strings.TrimPrefix(strings.ToLower(filepath.Ext(src.Photo.Name)), ".")
-	if ext == "" {
-		ext = "png"
-	}
-	base := strings.TrimSuffix(src.Photo.Name, filepath.Ext(src.Photo.Name))
-	first, last, eng := w.firstCode(), w.doc.Code(), w.eng
-	w.askFile(dialogs.Request{
-		Kind: dialogs.Save, Title: words.T("export.photo"), Name: base + "-edited." + ext,
-		Filters: []dialogs.Filter{{Name: words.T("filter.pictures"), Exts: []string{ext}}},
-	}, func(path string) {
-		w.setJobNote(words.T("photo.pasting"))
-		go func() {
-			err := func() error {
-				p, err := photo.Decode(src.Photo.Name, src.Photo.Data, photo.Limits{})
-				if err != nil {
-					return err
-				}
-				before, err := eng.Render(w.ctx, first, engine.RenderOptions{})
-				if err != nil {
-					return err
-				}
-				after, err := eng.Render(w.ctx, last, engine.RenderOptions{})
-				if err != nil {
-					return err
-				}
-				region := changedRegion(before.Picture, after.Picture)
-				size := before.Picture.Rect.Size()
-				out, _, err := photo.Paste(p.Picture, photo.AlignedCrop(src.Photo.Align, size.X, size.Y), before.Picture, after.Picture, region, photo.PasteOptions{})
-				if err != nil {
-					return err
-				}
-				return vectors.WriteAtomic(path, func(o io.Writer) error { return p.Encode(o, out) })
-			}()
-			w.later(func() {
-				w.setJobNote("")
-				if err != nil {
-					w.fail(err)
-					return
-				}
-				w.toasts.Show(words.T("saved-as", filepath.Base(path)), look.Good, "", nil)
-			})
-		}()
-	})
 }
 
 // changedRegion marks the pixels that differ by more than 6 levels, and those within
@@ -203,4 +177,11 @@ func (w *Window) openData(path string, data []byte) {
 		return
 	}
 	w.guard(func() { w.openPhoto(filepath.Base(path), data) })
+}
+
+// askPhoto asks for a photo to embed.
+func (w *Window) askPhoto() {
+	w.askFile(dialogs.Request{Kind: dialogs.Open, Title: words.T("action.latent.embed"), Filters: []dialogs.Filter{
+		{Name: words.T("filter.pictures"), Exts: pictureExts},
+	}}, w.openPath)
 }

@@ -54,6 +54,8 @@ type studio struct {
 	lastMS  float64
 	jobNote string
 
+	photos darkroom
+
 	lib     *vectors.Library
 	starred bool
 	thumbs  map[string]image.Image
@@ -303,8 +305,8 @@ func (w *Window) showPicture(m *image.RGBA) {
 		draw.BiLinear.Scale(big, size, m, m.Rect, draw.Src, nil)
 		m = big
 	}
-	w.shown = m
-	if err := w.stage.SetPicture(m); err != nil {
+	w.shown = w.developed(m)
+	if err := w.stage.SetPicture(w.seen(w.shown)); err != nil {
 		w.log(err.Error())
 	}
 }
@@ -428,6 +430,7 @@ func (w *Window) changed(a document.Aspect) {
 	}
 	if a&document.Picture != 0 {
 		w.showSeed()
+		w.showPhoto()
 	}
 	if a&(document.Stack|document.Code|document.Picture) != 0 {
 		w.showEdits()
@@ -468,6 +471,7 @@ func (w *Window) showAll() {
 	w.showHistory()
 	w.showTool()
 	w.showSeed()
+	w.showPhoto()
 	w.showView()
 	w.showStrip()
 	w.run.setLive(w.live)

@@ -62,27 +62,28 @@ type Window struct {
 	keys     *keyboard
 	picker   dialogs.Picker
 
-	frame   *frame
-	root    *fyne.Container
-	top     *topBar
-	bar     *optionBar
-	tools   *toolColumn
-	panes   *panes
-	run     *runPanel
-	strip   *control.Thumbs
-	seed    *control.Button
-	status  *statusBar
-	welcome *welcome
-	dock    *control.Dock
-	classes *control.ClassList
-	filter  *widget.Entry
-	edits   *control.EditStack
-	library *control.Thumbs
-	search  *widget.Entry
-	history *control.HistoryList
-	tips    *control.Tips
-	toasts  *control.Toasts
-	sect    map[string]*control.Section
+	frame    *frame
+	root     *fyne.Container
+	top      *topBar
+	bar      *optionBar
+	tools    *toolColumn
+	panes    *panes
+	run      *runPanel
+	photoBar *photoBar
+	strip    *control.Thumbs
+	seed     *control.Button
+	status   *statusBar
+	welcome  *welcome
+	dock     *control.Dock
+	classes  *control.ClassList
+	filter   *widget.Entry
+	edits    *control.EditStack
+	library  *control.Thumbs
+	search   *widget.Entry
+	history  *control.HistoryList
+	tips     *control.Tips
+	toasts   *control.Toasts
+	sect     map[string]*control.Section
 
 	studio
 }
@@ -228,11 +229,12 @@ func (w *Window) build() {
 	w.status = newStatusBar()
 	w.tips, w.toasts = control.NewTips(), control.NewToasts()
 	w.welcome = newWelcome(w)
+	w.photoBar = newPhotoBar(w)
 	w.buildDock()
 	w.buildStrip()
 	w.buildPanes()
 
-	stage := container.NewBorder(nil, w.run.object, nil, nil, container.NewStack(w.panes.object, w.welcome.object))
+	stage := container.NewBorder(nil, container.NewVBox(w.photoBar.object, w.run.object), nil, nil, container.NewStack(w.panes.object, w.welcome.object))
 	handle := control.NewHandle(true, func(d float32) {
 		w.frame.dockWidth = min(dockMost, max(dockLeast, w.frame.dockWidth-d))
 		w.root.Refresh()
