@@ -268,7 +268,7 @@ func target() latent.Code {
 
 func TestRunReachesTheMinimum(t *testing.T) {
 	var steps []edit.Step
-	for s, err := range edit.Run(context.Background(), &bowl{target: target()}, problem(), edit.Options{Stages: []edit.Stage{{edit.Free(2, 3), 200, 0.05}}}) {
+	for s, err := range edit.Run(context.Background(), &bowl{target: target()}, problem(), edit.Options{Stages: []edit.Stage{{Space: edit.Free(2, 3), Steps: 200, Rate: 0.05}}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +293,7 @@ func TestRunReachesTheMinimum(t *testing.T) {
 func TestRunReturnsTheBestStep(t *testing.T) {
 	ev := &bowl{target: target(), spoilAt: 16}
 	var all []edit.Step
-	for s, err := range edit.Run(context.Background(), ev, problem(), edit.Options{Stages: []edit.Stage{{edit.Free(2, 3), 60, 0.05}}}) {
+	for s, err := range edit.Run(context.Background(), ev, problem(), edit.Options{Stages: []edit.Stage{{Space: edit.Free(2, 3), Steps: 60, Rate: 0.05}}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,11 +322,11 @@ func TestRunEndsEarly(t *testing.T) {
 		}
 		return s
 	}
-	s := last(edit.Options{Stages: []edit.Stage{{edit.Free(2, 3), 500, 0.05}}, Agreement: 0.99})
+	s := last(edit.Options{Stages: []edit.Stage{{Space: edit.Free(2, 3), Steps: 500, Rate: 0.05}}, Agreement: 0.99})
 	if s.Reason != edit.ReasonAgreement || s.Index > 40 {
 		t.Errorf("ended at %d because %q, want agreement within 40 steps", s.Index, s.Reason)
 	}
-	s = last(edit.Options{Stages: []edit.Stage{{edit.Free(2, 3), 5000, 0.05}}, Flat: 20, FlatShare: 1e-3})
+	s = last(edit.Options{Stages: []edit.Stage{{Space: edit.Free(2, 3), Steps: 5000, Rate: 0.05}}, Flat: 20, FlatShare: 1e-3})
 	if s.Reason != edit.ReasonFlat || s.Index > 2000 {
 		t.Errorf("ended at %d because %q, want a flat loss", s.Index, s.Reason)
 	}
@@ -343,7 +343,7 @@ func TestRunStagesContinue(t *testing.T) {
 	}
 	var final edit.Step
 	var afterFirst latent.Code
-	for s, err := range edit.Run(context.Background(), &bowl{target: target()}, problem(), edit.Options{Stages: []edit.Stage{{edit.Shared(p, 2), 20, 0.02}, {row, 20, 0.05}}}) {
+	for s, err := range edit.Run(context.Background(), &bowl{target: target()}, problem(), edit.Options{Stages: []edit.Stage{{Space: edit.Shared(p, 2), Steps: 20, Rate: 0.02}, {Space: row, Steps: 20, Rate: 0.05}}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -366,7 +366,7 @@ func TestRunCancelsAndRefuses(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ev := &bowl{target: target()}
-	o := edit.Options{Stages: []edit.Stage{{edit.Free(2, 3), 100, 0.05}}}
+	o := edit.Options{Stages: []edit.Stage{{Space: edit.Free(2, 3), Steps: 100, Rate: 0.05}}}
 	var got error
 	for s, err := range edit.Run(ctx, ev, problem(), o) {
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"iter"
-	"math"
 	"time"
 
 	"latentbrush/engine/latent"
@@ -49,19 +48,14 @@ type Evaluator interface {
 	Evaluate(ctx context.Context, w latent.Code) (Evaluation, error)
 }
 
-// Stage is a part of a run with its own space.
-type Stage struct {
-	Space Space
-	// Steps is the number of updates of Adam.
-	Steps int
-	// Rate of Adam in the space's coordinates.
-	Rate float64
-}
+// Stage is a part of a run with its own space; see [optim.Stage].
+type Stage = optim.Stage
 
 // Problem is one edit.
 type Problem struct {
-	// Start is the code before the first step; Before is its picture and Base its
-	// labels.
+	// Start is the code before the first step. Before is the picture that the outside of
+	// the region is compared with and Base the labels that were painted over; a nil Before
+	// is the picture of Start.
 	Start  latent.Code
 	Before *image.RGBA
 	Base   *image.Paletted
@@ -123,13 +117,13 @@ type Step struct {
 }
 
 // Reason is why a run ended.
-type Reason string
+type Reason = optim.Reason
 
 // The reasons.
 const (
-	ReasonSteps     Reason = "all steps made"
+	ReasonSteps            = optim.ReasonSteps
+	ReasonFlat             = optim.ReasonFlat
 	ReasonAgreement Reason = "the labels agree"
-	ReasonFlat      Reason = "the loss is flat"
 )
 
 // Run optimises the code of a problem. It yields a step for the start, one for every
@@ -137,14 +131,18 @@ const (
 // evaluator's, or a loss that is not a number.
 func Run(ctx context.Context, ev Evaluator, p Problem, o Options) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
-		if err := run(ctx, ev, p, o, yield); err != nil && !errors.Is(err, errStopped) {
+		r, err := newRunner(ev, p, o)
+		if err != nil {
 			yield(Step{}, err)
+			return
+		}
+		for step, err := range r.descent().Run(ctx) {
+			if !yield(step, err) || err != nil {
+				return
+			}
 		}
 	}
 }
-
-// errStopped says that the consumer of the iterator has had enough.
-var errStopped = errors.New("edit: stopped")
 
 func (p Problem) check() error {
 	if p.Region == nil {
@@ -156,6 +154,9 @@ func (p Problem) check() error {
 		img  image.Image
 		ok   bool
 	}{{"base labels", p.Base, p.Base != nil}, {"painted labels", p.Painted, p.Painted != nil}, {"picture", p.Before, p.Before != nil}} {
+		if !m.ok && m.what == "picture" {
+			continue
+		}
 		if !m.ok {
 			return fmt.Errorf("edit: %s are missing", m.what)
 		}
@@ -178,36 +179,46 @@ func (p Problem) check() error {
 	return nil
 }
 
-func run(ctx context.Context, ev Evaluator, p Problem, o Options, yield func(Step, error) bool) error {
+// agreeing is how many steps in a row must agree with the paint to end a run.
+const agreeing = 3
+
+// runner measures the steps of one run.
+type runner struct {
+	ev      Evaluator
+	p       Problem
+	o       Options
+	touched []uint8
+	last    Evaluation
+	stage   int
+	agreed  int
+}
+
+func newRunner(ev Evaluator, p Problem, o Options) (*runner, error) {
 	if err := p.check(); err != nil {
-		return err
+		return nil, err
 	}
 	total := 0
-	for i, s := range o.Stages {
-		if s.Space == nil || s.Steps < 0 || !(s.Rate > 0) {
-			return fmt.Errorf("edit: stage %d has no space, a negative number of steps or no rate", i)
-		}
+	for _, s := range o.Stages {
 		total += s.Steps
 	}
 	if total == 0 {
-		return errors.New("edit: no steps were asked for")
+		return nil, errors.New("edit: no steps were asked for")
 	}
-	r := runner{ev: ev, p: p, o: o, yield: yield, total: total, begun: time.Now(), best: math.Inf(1), touched: touchedClasses(p)}
-	base := p.Start
-	for i, s := range o.Stages {
-		if s.Steps == 0 {
-			continue
-		}
-		r.stage = i
-		if err := r.run(ctx, base, s); err != nil {
-			return err
-		}
-		base = r.bestCode
-		if r.reason == ReasonAgreement {
-			break
-		}
+	return &runner{ev: ev, p: p, o: o, touched: touchedClasses(p)}, nil
+}
+
+func (r *runner) descent() optim.Descent[Step] {
+	return optim.Descent[Step]{
+		Name: "edit", Start: r.p.Start, Stages: r.o.Stages, Prior: r.o.Prior,
+		Flat: r.o.Flat, FlatShare: r.o.FlatShare, PreviewEvery: r.o.PreviewEvery,
+		Evaluate: func(ctx context.Context, w latent.Code) (float64, latent.Code, error) {
+			var err error
+			r.last, err = r.ev.Evaluate(ctx, w)
+			return r.last.Loss, r.last.Gradient, err
+		},
+		Measure: r.measure,
+		Repeat:  r.repeat,
 	}
-	return r.finish(ctx)
 }
 
 // touchedClasses are the classes that appear where base and painted labels differ in
@@ -239,93 +250,18 @@ func touchedClasses(p Problem) []uint8 {
 	return out
 }
 
-type runner struct {
-	ev       Evaluator
-	p        Problem
-	o        Options
-	yield    func(Step, error) bool
-	total    int
-	stage    int
-	begun    time.Time
-	shown    time.Time
-	index    int
-	touched  []uint8
-	best     float64
-	bestStep Step
-	bestCode latent.Code
-	agreed   int
-	reason   Reason
-}
-
-// run makes one stage's updates. Coordinates are relative to base.
-func (r *runner) run(ctx context.Context, base latent.Code, s Stage) error {
-	x := make([]float32, s.Space.Size())
-	adam := optim.NewAdam(len(x), s.Rate)
-	// The best of a stage is measured by its own loss: the prior counts from base.
-	r.best = math.Inf(1)
-	var lowest []float64
-	for k := 0; ; k++ {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		code := base.Add(s.Space.Delta(x))
-		e, err := r.ev.Evaluate(ctx, code)
-		if err != nil {
-			return err
-		}
-		e.Terms.Prior = meanSquare(x)
-		e.Loss += r.o.Prior * e.Terms.Prior
-		if math.IsNaN(e.Loss) || math.IsInf(e.Loss, 0) {
-			return fmt.Errorf("edit: loss of step %d is %v", r.index, e.Loss)
-		}
-		// The base of a later stage was a step of the stage before.
-		repeated := k == 0 && r.index > 0
-		step := r.measure(e, code)
-		if e.Loss < r.best {
-			r.best, r.bestStep, r.bestCode = e.Loss, step, code
-		}
-		if !repeated {
-			if !r.yield(step, nil) {
-				return errStopped
-			}
-			r.index++
-		}
-		lowest = append(lowest, r.best)
-		if step.Agreement >= r.o.Agreement && r.o.Agreement > 0 {
-			r.agreed++
-		} else {
-			r.agreed = 0
-		}
-		switch {
-		case r.agreed >= 3:
-			r.reason = ReasonAgreement
-			return nil
-		case r.o.Flat > 0 && k >= r.o.Flat && lowest[k-r.o.Flat]-r.best < r.o.FlatShare*math.Abs(r.best):
-			r.reason = ReasonFlat
-			return nil
-		case k == s.Steps:
-			r.reason = ReasonSteps
-			return nil
-		}
-		gradient := s.Space.Pull(e.Gradient)
-		f := float32(2 * r.o.Prior / float64(len(x)))
-		for i, v := range x {
-			gradient[i] += f * v
-		}
-		if err := adam.Step(x, gradient, 1); err != nil {
-			return fmt.Errorf("edit: step %d: %w", r.index, err)
-		}
-	}
-}
-
-func (r *runner) measure(e Evaluation, code latent.Code) Step {
-	now := time.Now()
+func (r *runner) measure(p optim.Progress) (Step, Reason, bool) {
+	e := r.last
+	e.Terms.Prior = p.Prior
 	labels, picture := e.Labels(), e.Picture()
+	if r.p.Before == nil {
+		r.p.Before = picture
+	}
 	s := Step{
-		Index: r.index, Total: r.total, Stage: r.stage, Terms: e.Terms, Loss: e.Loss, Code: code,
+		Index: p.Index, Total: p.Total, Stage: p.Stage, Terms: e.Terms, Loss: p.Loss, Code: p.Code,
 		Agreement: metrics.Agreement(labels, r.p.Painted, r.p.Region),
 		Leak:      metrics.LeakOutside(r.p.Before, picture, r.p.Region),
-		Elapsed:   now.Sub(r.begun),
+		Elapsed:   p.Elapsed, Remaining: p.Remaining,
 	}
 	overlaps := metrics.Overlaps(labels, r.p.Painted, r.p.Region, r.p.Classes)
 	for _, c := range r.touched {
@@ -333,42 +269,31 @@ func (r *runner) measure(e Evaluation, code latent.Code) Step {
 			s.Scores = append(s.Scores, ClassScore{Class: c, IoU: overlaps[c].IoU()})
 		}
 	}
-	if r.index > 0 {
-		s.Remaining = s.Elapsed / time.Duration(r.index) * time.Duration(max(0, r.total-r.index))
-	}
-	if r.index == 0 || now.Sub(r.shown) >= r.o.PreviewEvery {
+	if p.Preview {
 		s.Picture, s.Labels = picture, labels
-		r.shown = now
 	}
-	return s
+	if r.stage != p.Stage || r.o.Agreement <= 0 || s.Agreement < r.o.Agreement {
+		r.agreed = 0
+	}
+	r.stage = p.Stage
+	if r.o.Agreement > 0 && s.Agreement >= r.o.Agreement {
+		r.agreed++
+	}
+	if r.agreed >= agreeing {
+		return s, ReasonAgreement, false
+	}
+	return s, "", false
 }
 
-func (r *runner) finish(ctx context.Context) error {
-	final := r.bestStep
-	if final.Picture == nil {
-		e, err := r.ev.Evaluate(ctx, r.bestCode)
+func (r *runner) repeat(ctx context.Context, best Step, p optim.Progress) (Step, error) {
+	if best.Picture == nil {
+		e, err := r.ev.Evaluate(ctx, p.Code)
 		if err != nil {
-			return err
+			return best, err
 		}
-		final.Picture, final.Labels = e.Picture(), e.Labels()
+		best.Picture, best.Labels = e.Picture(), e.Labels()
 	}
-	final.Best = final.Index
-	final.Index = r.index
-	final.Final = true
-	final.Reason = r.reason
-	final.Elapsed = time.Since(r.begun)
-	final.Remaining = 0
-	final.Code = final.Code.Clone()
-	if !r.yield(final, nil) {
-		return errStopped
-	}
-	return nil
-}
-
-func meanSquare(x []float32) float64 {
-	s := 0.0
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	return s / float64(len(x))
+	best.Index, best.Best, best.Final, best.Reason = p.Index, p.Best, true, p.Reason
+	best.Elapsed, best.Remaining, best.Code = p.Elapsed, 0, p.Code
+	return best, nil
 }

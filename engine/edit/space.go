@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"latentbrush/engine/latent"
+	"latentbrush/engine/optim"
 )
 
 // Prior is the distribution of a model's own w vectors as a Gaussian: a mean and
@@ -110,16 +111,8 @@ func (p *Prior) Distance(code latent.Code) float64 {
 	return math.Sqrt(sum / float64(code.Rows*len(p.Axes)))
 }
 
-// Space is a linear family of differences in W+: Δ = B·x. Its coordinates are
-// normalised so that a mean square of 1 is as far as the model's own latents spread.
-type Space interface {
-	// Size is the number of coordinates.
-	Size() int
-	// Delta is B·x.
-	Delta(x []float32) latent.Code
-	// Pull is Bᵀ·g, the gradient in x of a function whose gradient in W+ is g.
-	Pull(g latent.Code) []float32
-}
+// Space is a linear family of differences in W+; see [optim.Space].
+type Space = optim.Space
 
 // Shared is the space in which all rows move together, as W does, along the axes of
 // a prior: the safest one.

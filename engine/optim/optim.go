@@ -4,7 +4,8 @@
 // thousand numbers) or already flat (the weights of a head), and the costly part,
 // loss and gradient, is one run of an ONNX graph. So an optimiser here is plain
 // arithmetic on a slice between two runs: it owns its moments, never the
-// variables, and can be dropped, copied or restarted at any step.
+// variables, and can be dropped, copied or restarted at any step. [Descent] is the loop
+// around it that edits and embeddings share.
 package optim
 
 import (
