@@ -123,6 +123,38 @@ func TestEditMovesTheLabels(t *testing.T) {
 	}
 }
 
+// The first evaluation of an edit at its origin leaves the picture terms out. They are
+// zero there and have no slope, so a second one with them gives the same numbers.
+func TestFirstEvaluationIsExact(t *testing.T) {
+	e := open(t, modeltest.Spec{})
+	start := e.Sample(1, 1)
+	want := painted(t, e, start, e.Sample(2, 1))
+	ev, err := engine.NewEvaluator(context.Background(), e, start, want, 3, 0.7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loss [2]float64
+	var gradient [2]latent.Code
+	for i := range loss {
+		v, err := ev.Evaluate(context.Background(), start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss[i], gradient[i] = v.Loss, v.Gradient.Clone()
+		if v.Terms.Picture != 0 || v.Terms.Perceptual != 0 {
+			t.Errorf("evaluation %d has picture terms %v and %v at the origin, want 0", i, v.Terms.Picture, v.Terms.Perceptual)
+		}
+	}
+	if d := gradient[0].Distance(gradient[1]); math.Abs(loss[0]-loss[1]) > 1e-6 || d > 1e-6*gradient[1].Norm() {
+		t.Errorf("losses %v, gradients differ by %v of %v", loss, d, gradient[1].Norm())
+	}
+	// Away from the origin the targets are those of the origin.
+	other, err := ev.Evaluate(context.Background(), e.Sample(3, 1))
+	if err != nil || !(other.Terms.Picture > 0) || !(other.Terms.Perceptual > 0) {
+		t.Errorf("away from the origin: terms %+v, %v", other.Terms, err)
+	}
+}
+
 // The gradient that the step graph gives, against central differences of its loss.
 func TestStepGradient(t *testing.T) {
 	for name, spec := range map[string]modeltest.Spec{"square": {}, "cropped": {Crop: []int{0, 4, 32, 28}}} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"latentbrush/engine/edit"
@@ -112,7 +113,12 @@ func (e *Engine) Warm(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if _, err := e.begin(ctx, latent.Broadcast(e.generator.Mean(), e.info.Rows)); err != nil {
+	mean := latent.Broadcast(e.generator.Mean(), e.info.Rows)
+	j, err := e.begin(ctx, mean)
+	if err != nil {
+		return err
+	}
+	if _, err := j.Evaluate(ctx, mean); err != nil {
 		return err
 	}
 	_, err = e.Prior(ctx)
@@ -169,8 +175,11 @@ func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code,
 		return nil, p, s, err
 	}
 	p = edit.Problem{
-		Start: r.Start, Before: j.origin.Picture, Base: j.origin.Labels,
+		Start: r.Start, Base: j.origin.Labels,
 		Painted: r.Painted, Region: region, Classes: len(e.info.Manifest.Classes),
+	}
+	if !slices.Equal(origin.Data, r.Start.Data) {
+		p.Before = j.origin.Picture
 	}
 	return j, p, s, j.aim(ctx, r.Painted, region, r.Free, s.PictureWeight, s.PerceptualWeight)
 }
@@ -198,11 +207,11 @@ func (e *Engine) Refine(ctx context.Context, r RefineRequest) iter.Seq2[Step, er
 			if err != nil {
 				return nil, p, s, err
 			}
-			after, err := j.Evaluate(ctx, r.With)
+			after, err := e.Render(ctx, r.With, RenderOptions{})
 			if err != nil {
 				return nil, p, s, err
 			}
-			target := after.Labels()
+			target := after.Labels
 			region, err := edit.ClassRegion(j.origin.Labels, target, r.Classes, -1)
 			if len(r.Classes) == 0 {
 				region, err = edit.Region(j.origin.Labels, target, edit.RegionOptions{WholeClasses: false, Dilation: -1})

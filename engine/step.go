@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 	"strings"
 
 	"latentbrush/engine/edit"
@@ -138,88 +139,88 @@ func padToSquare(g *graph.Graph, x *graph.Value, crop image.Rectangle, resolutio
 }
 
 // job is one optimisation on the stepper: an [edit.Evaluator] whose targets stay in
-// the session's inputs.
+// the session's inputs. The targets of the picture terms are what the same graph gives
+// at the origin. They cost no run of their own when the optimisation begins there: the
+// first evaluation leaves these terms out, which are zero at the origin and have no
+// slope, and keeps its picture and features.
 type job struct {
 	engine *Engine
 	origin Frame
+	// weights of the picture and the perceptual term, and whether the targets are set.
+	weights [2]float32
+	aimed   bool
 }
 
-// begin builds the stepper if need be and sets the targets that do not depend on the
-// painted labels: the picture and the features of the origin. The caller holds the
-// job token.
+// begin finds the origin's labels and builds the stepper if need be. The caller holds
+// the job token.
 func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
-	j := &job{engine: e}
-	err := e.queue.do(ctx, false, func(ctx context.Context) error {
-		if e.step == nil {
-			var err error
-			if e.step, err = e.buildStepper(); err != nil {
-				return err
-			}
+	if e.head == nil {
+		return nil, segmentation.ErrNoHead
+	}
+	frame, err := e.Render(ctx, origin, RenderOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &job{engine: e, origin: frame}, e.queue.do(ctx, false, func(context.Context) error {
+		if e.step != nil {
+			return nil
 		}
-		s := e.step.session
-		return s.Call(ctx, func() {
-			copy(s.Input("code"), origin.Data)
-			for _, name := range []string{"target", "inside", "outside", "picture_weight", "perceptual_weight"} {
-				clear(s.Input(name))
-			}
-		}, func() {
-			copy(s.Input("picture"), s.Output("image"))
-			j.origin = Frame{
-				Code:    origin,
-				Picture: stylegan2.Picture(nil, s.Output("image"), e.step.width, e.step.height),
-				Labels:  segmentation.Labels(nil, nil, s.Output("logits"), e.model.Manifest),
-			}
-		})
+		e.step, err = e.buildStepper()
+		return err
 	})
-	return j, err
 }
 
-// aim sets the targets of the painted labels in a region.
+// aim sets the labels to be reached in a region and the weights of the terms.
 func (j *job) aim(ctx context.Context, painted *image.Paletted, region, free *image.Alpha, pictureWeight, perceptualWeight float64) error {
 	e := j.engine
-	return e.queue.do(ctx, false, func(ctx context.Context) error {
+	return e.queue.do(ctx, false, func(context.Context) error {
 		s := e.step.session
-		fill := func() {
-			loss.Targets(s.Input("target"), s.Input("inside"), painted, region, e.step.classes)
-			n := loss.Weights(s.Input("outside"), region, false, free)
-			s.Input("picture_weight")[0] = float32(pictureWeight)
-			s.Input("perceptual_weight")[0] = float32(perceptualWeight)
-			if e.features != nil {
-				// The distance is a mean over the whole frame; this makes it one over what
-				// is compared.
-				all := e.step.width * e.step.height
-				s.Input("perceptual_weight")[0] *= float32(all) / float32(max(1, n))
-				mask := s.Input("mask")
-				for i, v := range s.Input("outside") {
-					mask[i] = 0
-					if v != 0 {
-						mask[i] = 1
-					}
+		loss.Targets(s.Input("target"), s.Input("inside"), painted, region, e.step.classes)
+		n := loss.Weights(s.Input("outside"), region, false, free)
+		j.weights = [2]float32{float32(pictureWeight), float32(perceptualWeight)}
+		j.aimed = false
+		if e.features != nil {
+			// The distance is a mean over the whole frame; this makes it one over what is
+			// compared.
+			all := e.step.width * e.step.height
+			j.weights[1] *= float32(all) / float32(max(1, n))
+			mask := s.Input("mask")
+			for i, v := range s.Input("outside") {
+				mask[i] = 0
+				if v != 0 {
+					mask[i] = 1
 				}
 			}
-			copy(s.Input("code"), j.origin.Code.Data)
 		}
-		return s.Call(ctx, fill, func() {
-			for i := range e.step.features {
-				copy(s.Input(fmt.Sprintf("feature_target%d", i)), s.Output(fmt.Sprintf("feature%d", i)))
-			}
-		})
+		return nil
 	})
 }
 
 // Evaluate implements [edit.Evaluator].
 func (j *job) Evaluate(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
+	if !j.aimed && !slices.Equal(w.Data, j.origin.Code.Data) {
+		if _, err := j.run(ctx, j.origin.Code); err != nil {
+			return edit.Evaluation{}, err
+		}
+	}
+	return j.run(ctx, w)
+}
+
+func (j *job) run(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
 	e := j.engine
 	var v edit.Evaluation
 	err := e.queue.do(ctx, false, func(ctx context.Context) error {
 		s := e.step.session
-		return s.Call(ctx, func() { copy(s.Input("code"), w.Data) }, func() {
+		return s.Call(ctx, func() {
+			copy(s.Input("code"), w.Data)
+			weights := j.weights
+			if !j.aimed {
+				weights = [2]float32{}
+			}
+			s.Input("picture_weight")[0], s.Input("perceptual_weight")[0] = weights[0], weights[1]
+		}, func() {
 			v = edit.Evaluation{
-				Terms: edit.Terms{
-					CrossEntropy: float64(s.Output("cross_entropy")[0]),
-					Picture:      float64(s.Output("squared")[0]),
-					Perceptual:   float64(s.Output("perceptual")[0]),
-				},
+				Terms:    edit.Terms{CrossEntropy: float64(s.Output("cross_entropy")[0])},
 				Loss:     float64(s.Output("loss")[0]),
 				Gradient: latent.Code{Rows: w.Rows, Dim: w.Dim, Data: s.Output("gradient")},
 				Picture:  func() *image.RGBA { return stylegan2.Picture(nil, s.Output("image"), e.step.width, e.step.height) },
@@ -227,6 +228,15 @@ func (j *job) Evaluate(ctx context.Context, w latent.Code) (edit.Evaluation, err
 					return segmentation.Labels(nil, nil, s.Output("logits"), e.model.Manifest)
 				},
 			}
+			if j.aimed {
+				v.Terms.Picture, v.Terms.Perceptual = float64(s.Output("squared")[0]), float64(s.Output("perceptual")[0])
+				return
+			}
+			copy(s.Input("picture"), s.Output("image"))
+			for i := range e.step.features {
+				copy(s.Input(fmt.Sprintf("feature_target%d", i)), s.Output(fmt.Sprintf("feature%d", i)))
+			}
+			j.aimed = true
 		})
 	})
 	return v, err

@@ -113,6 +113,7 @@ func measureEdit(ctx context.Context, b *Bench) error {
 	}
 	b.Row("edit.step_s", step.Seconds(), "s")
 	b.AtMost("edit.first_preview_s", first.Seconds(), "s", 0.3)
+	b.Row("edit.first_preview_steps", first.Seconds()/step.Seconds(), "× step")
 	b.Row("edit.target_iou", ours, "")
 	b.Row("edit.boundary_f1", oursF1, "")
 	b.Row("edit.leak", oursLeak, "levels")
