@@ -58,6 +58,7 @@ type photoRow struct {
 
 type runRow struct {
 	Name   string       `json:"name"`
+	Key    string       `json:"key,omitempty"`
 	Start  int          `json:"start"`
 	Best   int          `json:"best"`
 	Reason string       `json:"reason,omitempty"`
@@ -127,6 +128,8 @@ type nodeRow struct {
 	Scene   int       `json:"scene"`
 	Changes []int     `json:"changes,omitempty"` // sizes
 	Thumb   int       `json:"thumb,omitempty"`   // size
+	Made    string    `json:"made,omitempty"`    // lines of a script
+	Then    []string  `json:"then,omitempty"`
 }
 
 // kept is a node as it was when it was handed to a writer.
@@ -137,10 +140,12 @@ type kept struct {
 	scene            *Scene
 	changes          []*canvas.Change
 	thumb            []byte
+	made             string
+	then             []string
 }
 
 func (n *node) keep() kept {
-	k := kept{id: n.id, label: n.label, time: n.time, scene: n.scene, changes: n.changes, thumb: n.thumb}
+	k := kept{id: n.id, label: n.label, time: n.time, scene: n.scene, changes: n.changes, thumb: n.thumb, made: n.made, then: slices.Clone(n.then)}
 	if n.parent != nil {
 		k.parent = n.parent.id
 	}
@@ -166,7 +171,7 @@ func newEncoder() *encoder {
 func (e *encoder) encode(nodes []kept, current NodeID) (*batch, error) {
 	b := &batch{Current: current}
 	for _, n := range nodes {
-		row := nodeRow{ID: n.id, Parent: n.parent, Last: n.last, Label: n.label, Time: n.time, Scene: e.scene(b, n.scene), Thumb: len(n.thumb)}
+		row := nodeRow{ID: n.id, Parent: n.parent, Last: n.last, Label: n.label, Time: n.time, Scene: e.scene(b, n.scene), Thumb: len(n.thumb), Made: n.made, Then: n.then}
 		for _, ch := range n.changes {
 			raw, err := ch.MarshalBinary()
 			if err != nil {
@@ -220,7 +225,7 @@ func (e *encoder) photo(b *batch, p *Photo) int {
 func (e *encoder) run(b *batch, r *Run) int {
 	id, ok := e.runs[r]
 	if !ok {
-		row := runRow{Name: r.Name, Start: e.code(b, r.Start), Best: r.Best, Reason: r.Reason}
+		row := runRow{Name: r.Name, Key: r.Key, Start: e.code(b, r.Start), Best: r.Best, Reason: r.Reason}
 		for _, s := range r.Steps {
 			row.Steps = append(row.Steps, runStepRow{
 				s.Index, e.code(b, s.Code), finite(s.Loss), finite(s.Agreement), finite(s.Leak), s.Elapsed,
@@ -331,12 +336,12 @@ func (d *decoder) decode(b *batch) ([]kept, error) {
 		d.photos = append(d.photos, &Photo{Name: row.Name, Data: b.photos[i], Align: row.Align})
 	}
 	for _, row := range b.Runs {
-		r := &Run{Name: row.Name, Best: row.Best, Reason: row.Reason}
+		r := &Run{Name: row.Name, Key: row.Key, Best: row.Best, Reason: row.Reason}
 		var err error
 		if r.Start, err = d.code(row.Start); err != nil {
 			return nil, err
 		}
-		if len(row.Steps) > MaxRunSteps+1 || (row.Best != 0 && (row.Best < 0 || row.Best >= len(row.Steps))) || r.Start.Empty() {
+		if len(row.Key) > maxLabel || len(row.Steps) > MaxRunSteps+1 || (row.Best != 0 && (row.Best < 0 || row.Best >= len(row.Steps))) || r.Start.Empty() {
 			return nil, fmt.Errorf("run %q is not well formed", row.Name)
 		}
 		for _, s := range row.Steps {
@@ -364,7 +369,10 @@ func (d *decoder) decode(b *batch) ([]kept, error) {
 		if err := row.Label.check(); err != nil {
 			return nil, fmt.Errorf("step %d: %w", row.ID, err)
 		}
-		k := kept{id: row.ID, parent: row.Parent, last: row.Last, label: row.Label, time: row.Time, scene: d.scenes[row.Scene]}
+		k := kept{id: row.ID, parent: row.Parent, last: row.Last, label: row.Label, time: row.Time, scene: d.scenes[row.Scene], made: row.Made, then: row.Then}
+		if len(k.made) > maxNoted || len(k.then) > maxNotedLines || slices.ContainsFunc(k.then, func(l string) bool { return len(l) > maxNoted }) {
+			return nil, fmt.Errorf("step %d: its lines for a script are too long", row.ID)
+		}
 		for _, n := range row.Changes {
 			if n < 0 || n > len(changes) {
 				return nil, fmt.Errorf("step %d: its changes are cut short", row.ID)
@@ -537,7 +545,7 @@ func (h *history) restore(k kept) (*node, error) {
 	if k.id < 1 || h.nodes[k.id] != nil {
 		return nil, fmt.Errorf("step %d is there twice", k.id)
 	}
-	n := &node{id: k.id, label: k.label, time: k.time, scene: k.scene, changes: k.changes, thumb: k.thumb}
+	n := &node{id: k.id, label: k.label, time: k.time, scene: k.scene, changes: k.changes, thumb: k.thumb, made: k.made, then: k.then}
 	if h.root == nil {
 		if k.parent != 0 {
 			return nil, fmt.Errorf("step %d comes before its parent %d", k.id, k.parent)

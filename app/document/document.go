@@ -87,6 +87,7 @@ type Document struct {
 	listeners []*listener
 	pending   Aspect
 	held      int
+	made      string // line of a script for the command being done, see [Document.As]
 	journal   *Journal
 	now       func() time.Time
 }
@@ -231,6 +232,7 @@ func (d *Document) do(label Label, scene *Scene, changes ...*canvas.Change) {
 	changes = slices.DeleteFunc(changes, func(ch *canvas.Change) bool { return ch == nil })
 	d.endGesture()
 	n := d.history.add(d.history.now, label, d.now().UTC().Truncate(time.Millisecond), scene, changes)
+	n.made, d.made = d.made, ""
 	d.moveTo(n)
 	d.history.trim()
 	d.record(n)
@@ -251,6 +253,7 @@ func (d *Document) doMerged(key string, final bool, label Label, scene *Scene) {
 	n, at := d.history.now, d.now().UTC().Truncate(time.Millisecond)
 	if n.merge == key && len(n.children) == 0 && n.parent != nil && (n.open || at.Sub(n.time) < mergeWithin) {
 		n.scene, n.label, n.time = scene, label, at
+		n.then = slices.DeleteFunc(n.then, func(line string) bool { return line == labelsLine })
 		n.open = !final
 		d.history.touch(n)
 		d.show(scene)
@@ -686,6 +689,7 @@ func (d *Document) SyncLabels(code latent.Code, labels *image.Paletted) error {
 	if n := d.history.now; len(n.children) == 0 && n.parent != nil {
 		n.changes = append(slices.Clone(n.changes), changes...)
 		n.scene = s
+		n.then = append(n.then, labelsLine)
 		stamp := n.stamp
 		d.history.touch(n)
 		n.stamp = stamp // what follows from the code is no unsaved change
@@ -694,6 +698,7 @@ func (d *Document) SyncLabels(code latent.Code, labels *image.Paletted) error {
 		d.announce(0)
 		return nil
 	}
+	d.made = labelsLine
 	d.do(Label{Key: "labels"}, s, changes...)
 	return nil
 }

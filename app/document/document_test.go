@@ -188,8 +188,9 @@ func (w *walker) act(t *rapid.T) {
 		ink := canvas.Ink{Kind: rapid.SampledFrom([]canvas.InkKind{canvas.Paint, canvas.Original, canvas.MarkKeep, canvas.MarkFree}).Draw(t, "ink"), Class: uint8(rapid.IntRange(0, 4).Draw(t, "class"))}
 		paint(t, d, image.Rect(x, y, x+rapid.IntRange(1, 30).Draw(t, "w"), y+9), ink)
 	case 3:
-		code := randomCode(rapid.Uint64Range(0, 99).Draw(t, "seed"))
-		check(d.SetPicture(document.Source{Kind: document.SeedSource, Seed: 1}, code, labelsOf(t, code)))
+		seed := rapid.Uint64Range(0, 99).Draw(t, "seed")
+		code := randomCode(seed)
+		check(d.SetPicture(document.Source{Kind: document.SeedSource, Seed: seed}, code, labelsOf(t, code)))
 	case 4:
 		_, err := d.AddDelta("delta", randomCode(rapid.Uint64Range(0, 99).Draw(t, "seed")), []uint8{1, 2})
 		check(err)

@@ -53,6 +53,9 @@ type node struct {
 	stamp    uint64 // another value whenever the node changes
 	bytes    int
 
+	made string   // the line of a script that does this command, empty where it follows from the scenes
+	then []string // the lines of what was done here without making a node
+
 	merge string // commands with the same key may be folded into this node
 	open  bool   // a gesture is going on
 }
@@ -104,7 +107,10 @@ func (h *history) touch(n *node) {
 
 // size is the memory that n holds and its parent does not.
 func (n *node) size() int {
-	total := 200 + len(n.thumb)
+	total := 200 + len(n.thumb) + len(n.made)
+	for _, line := range n.then {
+		total += 16 + len(line)
+	}
 	for _, ch := range n.changes {
 		total += ch.Size()
 	}

@@ -508,7 +508,7 @@ func (d *Document) replace(n *node, k kept) error {
 			return err
 		}
 	}
-	n.scene, n.label, n.time, n.changes = k.scene, k.label, k.time, k.changes
+	n.scene, n.label, n.time, n.changes, n.made, n.then = k.scene, k.label, k.time, k.changes, k.made, k.then
 	d.history.touch(n)
 	d.show(n.scene)
 	return nil

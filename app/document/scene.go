@@ -234,6 +234,7 @@ func keyOf(c latent.Code) uint64 {
 // that one can go back to any of them. It is complete when it is given to a document.
 type Run struct {
 	Name   string
+	Key    string      // names the run in scripts, see [Document.NewRunKey]; may be empty
 	Start  latent.Code // where it began
 	Steps  []RunStep   // in order
 	Best   int         // index into Steps of the step that the engine recommends
@@ -244,6 +245,9 @@ type Run struct {
 func (r *Run) check(space Space) error {
 	if err := vectors.CheckName(r.Name); err != nil {
 		return err
+	}
+	if len(r.Key) > maxLabel {
+		return fmt.Errorf("document: the key of a run has %d bytes, at most %d expected", len(r.Key), maxLabel)
 	}
 	if len(r.Steps) > MaxRunSteps || r.Best < 0 || r.Best >= len(r.Steps) {
 		return fmt.Errorf("document: a run of %d steps with number %d as the best, 1 to %d expected", len(r.Steps), r.Best, MaxRunSteps)
