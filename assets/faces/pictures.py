@@ -25,6 +25,26 @@ COLOUR = ("skin_tone", "skin_under", "blush", "iris_hue", "iris_dark", "eyeshado
 # Parameters that move whole parts: drawn at 16 pixels and below.
 GEOMETRY = ("yaw", "pitch", "roll", "face_", "jaw_", "chin_", "cheek_", "hair_length", "hair_len", "hair_vol", "hair_side",
             "eye_spacing", "neck_", "ear_size", "nose_length", "mouth_gap")
+# Where the response of the renderer to a parameter bends or oscillates. Each becomes functions of that parameter alone among the
+# first weights of the mapping: ramps that begin at quantiles of the parameter, or bumps around them. A presence (glasses,
+# beard ...) is nothing below its threshold and eased in above; colours run along ramps of several stops; moving
+# the parting moves all strands.
+THRESHOLDS = {"freckles": .583, "age": .444, "eyeshadow": .5, "hair_red": .615, "hair_grey": .75, "fringe": .474, "beard": .75,
+              "moustache": .8, "glasses": .6875, "mouth_open": .412, "eye_close": .857}
+RAMPS = {"yaw": 5, "pitch": 3, "hair_wave": 3, "hair_volume": 3, "hair_length": 5, "hairline": 3, "hair_side": 3, "hair_tone": 6,
+         "skin_tone": 5, "skin_undertone": 2, "iris_hue": 4, "cloth_hue": 5, "background_hue": 5, "glasses_colour": 2,
+         "smile": 3, "gaze_x": 3, "gaze_y": 3, "light_x": 3}
+BUMPS = {"hair_part": 15}
+
+
+def knots(parameters):
+    """[(index, quantiles, bump or ramp)] for the mapping network."""
+    out = [(parameters.index(n), [t + f * (1 - t) for f in (0.1, 0.4, 0.75)], False)
+           for n, t in THRESHOLDS.items() if n in parameters]
+    for table, bump in ((RAMPS, False), (BUMPS, True)):
+        out += [(parameters.index(n), [(i + 1) / (k + 1) for i in range(k)], bump)
+                for n, k in table.items() if n in parameters]
+    return out
 
 
 def base(name):

@@ -196,6 +196,30 @@ class Mapping(nn.Module):
                 # the rest of w: random features of the random features
                 self.fc1.weight[2 * p:] *= 0.7
 
+    @torch.no_grad()
+    def bend(self, knots, units, dims):
+        """Gives first-layer units and dimensions of w, as many as there are knots, to functions of single parameters:
+        [(index, quantiles, bump)]. A ramp is leaky_relu(z_i - t), or its mirror image below the median; a bump is 1 at its
+        quantile and falls to 0 at its neighbours; the outermost two are ramps."""
+        normal = torch.distributions.Normal(0.0, 1.0)
+        at = 0
+        for index, quantiles, bump in knots:
+            t = normal.icdf(torch.tensor(quantiles))
+            for k, q in enumerate(t.tolist()):
+                u, d = units[at + k], dims[at + k]
+                sign = -1.0 if not bump and q < 0 else 1.0
+                self.fc0.weight[u] = 0
+                self.fc0.weight[u, index] = sign
+                self.fc0.bias[u] = -sign * q
+                self.fc1.weight[d], self.fc1.bias[d] = 0, 0
+                self.fc1.weight[d, u] = 0.5
+                if bump and 0 < k < len(t) - 1:  # the second difference of three ramps; 0.8: the bend of leaky_relu
+                    left, right = q - float(t[k - 1]), float(t[k + 1]) - q
+                    self.fc1.weight[d, u] = -(1 / left + 1 / right) / 1.6
+                    self.fc1.weight[d, units[at + k - 1]] = 1 / left / 1.6
+                    self.fc1.weight[d, units[at + k + 1]] = 1 / right / 1.6
+            at += len(t)
+
     def forward(self, z):
         x = z * torch.rsqrt(z.square().mean(1, keepdim=True) + EPS)
         for i in range(self.count):

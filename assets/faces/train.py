@@ -31,7 +31,7 @@ import objectives
 import optimisers
 import sheets
 import stylegan2
-from pictures import Pictures
+from pictures import Pictures, knots
 
 TABLES = {
     "cpu": {4: 128, 8: 128, 16: 128, 32: 96, 64: 64, 128: 32, 256: 16},
@@ -104,6 +104,14 @@ class Run:
         self.ema = copy.deepcopy(self.g).requires_grad_(False)
         self.optimiser = optimisers.Muon(groups([self.g, self.aux]), lr=1e-3)
         self.stage, self.spent, self.seen, self.steps, self.total = 0, 0.0, 0, 0, 0.0
+        self.knots = knots(self.pictures.parameters)
+        count, named = sum(len(q) for _, q, _ in self.knots), 2 * len(self.pictures.parameters)
+        if args.mapping_layers == 2 and named + count <= args.w:
+            free = list(range(args.w - count, args.w))
+            for g in (self.g, self.ema):
+                g.mapping.bend(self.knots, free, free)
+        else:
+            self.knots = []
         self.checkpoint = os.path.join(args.out, "checkpoint.pt")
         if os.path.exists(self.checkpoint):
             self.load()
@@ -111,7 +119,7 @@ class Run:
     def save(self):
         state = dict(config=self.g.config, g=self.g.state_dict(), ema=self.ema.state_dict(), aux=self.aux.state_dict(),
                      optimiser=self.optimiser.state_dict(), stage=self.stage, spent=self.spent, seen=self.seen,
-                     steps=self.steps, total=self.total, plan=self.plan, drawn=torch.from_numpy(self.pictures.drawn))
+                     steps=self.steps, total=self.total, plan=self.plan, knots=self.knots, drawn=torch.from_numpy(self.pictures.drawn))
         torch.save(state, self.checkpoint + ".part")
         os.replace(self.checkpoint + ".part", self.checkpoint)
 
@@ -128,8 +136,47 @@ class Run:
         self.stage = min(self.stage, len(self.plan) - 1)
         if s["stage"] >= len(self.plan) and self.spent == 0:  # the plan was finished: go on only if it is longer now
             self.spent = 60 * dict(s["plan"])[self.plan[-1][0]]
+        if self.knots and "knots" not in s:
+            self.bend()
         if "drawn" in s:
             self.pictures.drawn = s["drawn"].numpy().copy()
+
+    @torch.no_grad()
+    def bend(self):
+        """Gives a network that was trained without them the knots, in the places that it makes the least use of. The affine
+        layers go on drawing the same: they take from the new w what predicts the old one best."""
+        named, count = 2 * len(self.pictures.parameters), sum(len(q) for _, q, _ in self.knots)
+        m = self.ema.mapping
+        z = self.pictures.z[:min(16384, self.pictures.done)].to(self.device)
+        w = m(z)
+        h = F.leaky_relu(m.fc0(z * torch.rsqrt(z.square().mean(1, keepdim=True))), 0.2)
+        affines = [[mod for n, mod in g.named_modules() if n.endswith("affine")] for g in (self.g, self.ema)]
+        use = sum((a.weight * w.std(0)).square().sum(0) / (a.weight * w.std(0)).square().sum() for a in affines[1])
+        dims = (named + use[named:].argsort()[:count]).sort().values.tolist()
+        use = (m.fc1.weight[:named] * h.std(0)).square().sum(0)
+        units = (named + use[named:].argsort()[:count]).sort().values.tolist()
+        one = torch.ones_like(z[:, :1])
+        for g, own in zip((self.g, self.ema), affines):
+            before = g.mapping(z).double()
+            g.mapping.fc1.weight[:, units] = 0
+            g.mapping.bend(self.knots, units, dims)
+            after = torch.cat([g.mapping(z), one], 1).double()
+            gram = after.t() @ after
+            fit = torch.linalg.solve(gram + 1e-4 * len(z) * torch.eye(len(gram)).to(gram), after.t() @ before).float()
+            for a in own:
+                a.bias += a.weight @ fit[-1]
+                a.weight.copy_(a.weight @ fit[:-1].t())
+        for a in affines[0]:
+            if a.weight in self.optimiser.state:
+                self.optimiser.state[a.weight]["m"][:, dims] = 0
+        own = self.g.mapping
+        for p, rows, columns in ((own.fc0.weight, units, None), (own.fc0.bias, units, None), (own.fc1.bias, dims, None),
+                                 (own.fc1.weight, dims, units)):
+            for k in ("m", "v"):
+                if p in self.optimiser.state:
+                    self.optimiser.state[p][k][rows] = 0
+                    if columns is not None:
+                        self.optimiser.state[p][k][:, columns] = 0
 
     def log(self, **facts):
         with open(os.path.join(self.args.out, "log.jsonl"), "a") as f:
