@@ -49,6 +49,8 @@ type Info struct {
 	Version string
 	// PictureTerm names the distance that holds the picture outside an edit's region.
 	PictureTerm string
+	// IdentityTerm names the network that holds the person's identity, empty without one.
+	IdentityTerm string
 }
 
 // Frame is a picture and its labels at one code.
@@ -127,6 +129,9 @@ type Settings struct {
 	// in [−1,1]), PerceptualWeight the feature distance, Prior the mean square of the
 	// whitened coordinates; cross-entropy has weight 1. Negative means 0.
 	PictureWeight, PerceptualWeight, Prior float64
+	// IdentityWeight multiplies one minus the cosine of the identities before and after. It
+	// counts only when the bundle has an identity network.
+	IdentityWeight float64
 	// Agreement of the region's pixels that ends the run; negative means never.
 	Agreement float64
 	// Flat ends the run when so many steps brought nothing; negative means never.

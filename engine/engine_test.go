@@ -129,7 +129,7 @@ func TestFirstEvaluationIsExact(t *testing.T) {
 	e := open(t, modeltest.Spec{})
 	start := e.Sample(1, 1)
 	want := painted(t, e, start, e.Sample(2, 1))
-	ev, err := engine.NewEvaluator(context.Background(), e, start, want, 3, 0.7)
+	ev, err := engine.NewEvaluator(context.Background(), e, start, want, 3, 0.7, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestStepGradient(t *testing.T) {
 			e := open(t, spec)
 			start := e.Sample(1, 1)
 			want := painted(t, e, start, e.Sample(2, 1))
-			ev, err := engine.NewEvaluator(context.Background(), e, start, want, 3, 0.7)
+			ev, err := engine.NewEvaluator(context.Background(), e, start, want, 3, 0.7, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,7 +17,7 @@ import (
 func DefaultSettings() Settings {
 	return Settings{
 		Search: SearchShared, Steps: 100, Rate: 0.08,
-		PictureWeight: 30, PerceptualWeight: 1, Prior: 0.5,
+		PictureWeight: 30, PerceptualWeight: 1, Prior: 0.5, IdentityWeight: 0.5,
 		Agreement: -1, Flat: 20, PreviewEvery: 100 * time.Millisecond,
 	}
 }
@@ -42,7 +42,7 @@ func (s Settings) filled() Settings {
 	for _, f := range []struct {
 		value    *float64
 		standard float64
-	}{{&s.Rate, d.Rate}, {&s.PictureWeight, d.PictureWeight}, {&s.PerceptualWeight, d.PerceptualWeight}, {&s.Prior, d.Prior}, {&s.Agreement, d.Agreement}} {
+	}{{&s.Rate, d.Rate}, {&s.PictureWeight, d.PictureWeight}, {&s.PerceptualWeight, d.PerceptualWeight}, {&s.Prior, d.Prior}, {&s.IdentityWeight, d.IdentityWeight}, {&s.Agreement, d.Agreement}} {
 		if *f.value == 0 {
 			*f.value = f.standard
 		}
@@ -181,7 +181,7 @@ func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code,
 	if !slices.Equal(origin.Data, r.Start.Data) {
 		p.Before = j.origin.Picture
 	}
-	return j, p, s, j.aim(ctx, r.Painted, region, r.Free, s.PictureWeight, s.PerceptualWeight)
+	return j, p, s, j.aim(ctx, r.Painted, region, r.Free, s)
 }
 
 // Refine makes the self-supervised steps of EditGAN after vectors were added.
@@ -223,7 +223,7 @@ func (e *Engine) Refine(ctx context.Context, r RefineRequest) iter.Seq2[Step, er
 				Start: r.With, Before: j.origin.Picture, Base: j.origin.Labels,
 				Painted: target, Region: region, Classes: len(e.info.Manifest.Classes),
 			}
-			return j, p, s, j.aim(ctx, target, region, nil, s.PictureWeight, s.PerceptualWeight)
+			return j, p, s, j.aim(ctx, target, region, nil, s)
 		})
 	}
 }

@@ -108,7 +108,7 @@ func TestOfficialLossAndGradient(t *testing.T) {
 		}
 	}
 	share := float64(outside) / float64(n)
-	ev, err := engine.NewEvaluator(context.Background(), e, start, want, 75*share/4, 150*share)
+	ev, err := engine.NewEvaluator(context.Background(), e, start, want, 75*share/4, 150*share, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ type Engine struct {
 	generator *stylegan2.Generator
 	head      *segmentation.Head // nil without labels
 	features  *loss.Perceptual   // nil without a perceptual network
+	identity  *loss.Readings     // nil without an identity network
 	info      Info
 	queue     *queue
 	// job holds a token: one edit or refinement at a time uses the step session.
@@ -42,6 +43,7 @@ type Engine struct {
 	small       *image.RGBA
 	smallLabels *image.Paletted
 	photo       photoSessions
+	looking     readings
 
 	priorOnce sync.Once
 	prior     *edit.Prior
@@ -101,6 +103,9 @@ func open(ctx context.Context, m *model.Model, o Options) (*Engine, error) {
 		Rows: m.Manifest.Rows, Dim: m.Manifest.WDim,
 		Library: e.runtime.Library(), Version: e.runtime.Version(), PictureTerm: term + " and L2",
 	}
+	if err := e.openIdentity(); err != nil {
+		return nil, err
+	}
 	e.queue = newQueue()
 	return e, nil
 }
@@ -142,6 +147,9 @@ func (e *Engine) Close() error {
 	}
 	if e.step != nil {
 		errs = append(errs, e.step.session.Close())
+	}
+	if e.looking.session != nil {
+		errs = append(errs, e.looking.session.Close())
 	}
 	errs = append(errs, e.photo.close())
 	return errors.Join(append(errs, e.model.Close())...)

@@ -35,11 +35,18 @@ type stepper struct {
 // when the bundle has no perceptual network.
 const featureResolution = 64
 
+// Networks are those that look at the picture of a step. Each may be nil.
+type Networks struct {
+	Perceptual *loss.Perceptual
+	Identity   *loss.Readings
+}
+
 // StepGraph is the graph of one optimisation step. Its inputs are the code, the
 // targets and the weights of pixels and terms; its outputs the loss and its terms, the
 // gradient in the code, the picture, the logits and the compared features. Without a
-// perceptual network the generator's own features are compared.
-func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, network *loss.Perceptual) (*graph.Graph, error) {
+// perceptual network the generator's own features are compared; without an identity
+// network there is no such term.
+func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, n Networks) (*graph.Graph, error) {
 	if labels == nil {
 		return nil, segmentation.ErrNoHead
 	}
@@ -67,11 +74,11 @@ func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, networ
 
 	var compared []*graph.Value
 	var perceptual *graph.Value
-	if network != nil {
+	if n.Perceptual != nil {
 		// LPIPS as EditGAN uses it: the region is black in both pictures.
 		mask := g.Input("mask", 1, 1, h, w)
 		blanked := g.AddScalar(g.Mul(g.AddScalar(syn.Image, 1), mask), -1)
-		compared = network.Features(g, blanked)
+		compared = n.Perceptual.Features(g, blanked)
 		var targets []*graph.Value
 		for i, f := range compared {
 			targets = append(targets, g.Input(fmt.Sprintf("feature_target%d", i), f.Shape()...))
@@ -88,6 +95,13 @@ func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, networ
 		perceptual = loss.Absolute(g, f, g.Input("feature_target0", f.Shape()...), weights)
 	}
 	total := g.Add(entropy, g.Add(g.Mul(pictureWeight, squared), g.Mul(perceptualWeight, perceptual)))
+	if n.Identity != nil {
+		own := n.Identity.Identity(g, n.Identity.Values(g, syn.Image))
+		identity := loss.Cosine(g, own, g.Input("identity_target", own.Shape()...))
+		total = g.Add(total, g.Mul(g.Input("identity_weight"), identity))
+		g.Output("identity", own)
+		g.Output("identity_term", identity)
+	}
 	gradient, err := graph.Gradient(total, code)
 	if err != nil {
 		return nil, err
@@ -106,7 +120,7 @@ func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, networ
 }
 
 func (e *Engine) buildStepper() (*stepper, error) {
-	g, err := StepGraph(e.generator, e.head, e.features)
+	g, err := StepGraph(e.generator, e.head, Networks{e.features, e.identity})
 	if err != nil {
 		return nil, err
 	}
@@ -146,8 +160,9 @@ func padToSquare(g *graph.Graph, x *graph.Value, crop image.Rectangle, resolutio
 type job struct {
 	engine *Engine
 	origin Frame
-	// weights of the picture and the perceptual term, and whether the targets are set.
-	weights [2]float32
+	// weights of the picture, the perceptual and the identity term, and whether the targets
+	// are set.
+	weights [3]float32
 	aimed   bool
 }
 
@@ -171,13 +186,13 @@ func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
 }
 
 // aim sets the labels to be reached in a region and the weights of the terms.
-func (j *job) aim(ctx context.Context, painted *image.Paletted, region, free *image.Alpha, pictureWeight, perceptualWeight float64) error {
+func (j *job) aim(ctx context.Context, painted *image.Paletted, region, free *image.Alpha, o Settings) error {
 	e := j.engine
 	return e.queue.do(ctx, false, func(context.Context) error {
 		s := e.step.session
 		loss.Targets(s.Input("target"), s.Input("inside"), painted, region, e.step.classes)
 		n := loss.Weights(s.Input("outside"), region, false, free)
-		j.weights = [2]float32{float32(pictureWeight), float32(perceptualWeight)}
+		j.weights = [3]float32{float32(o.PictureWeight), float32(o.PerceptualWeight), float32(o.IdentityWeight)}
 		j.aimed = false
 		if e.features != nil {
 			// The distance is a mean over the whole frame; this makes it one over what is
@@ -215,9 +230,12 @@ func (j *job) run(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
 			copy(s.Input("code"), w.Data)
 			weights := j.weights
 			if !j.aimed {
-				weights = [2]float32{}
+				weights = [3]float32{}
 			}
 			s.Input("picture_weight")[0], s.Input("perceptual_weight")[0] = weights[0], weights[1]
+			if e.identity != nil {
+				s.Input("identity_weight")[0] = weights[2]
+			}
 		}, func() {
 			v = edit.Evaluation{
 				Terms:    edit.Terms{CrossEntropy: float64(s.Output("cross_entropy")[0])},
@@ -230,11 +248,17 @@ func (j *job) run(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
 			}
 			if j.aimed {
 				v.Terms.Picture, v.Terms.Perceptual = float64(s.Output("squared")[0]), float64(s.Output("perceptual")[0])
+				if e.identity != nil {
+					v.Terms.Identity = float64(s.Output("identity_term")[0])
+				}
 				return
 			}
 			copy(s.Input("picture"), s.Output("image"))
 			for i := range e.step.features {
 				copy(s.Input(fmt.Sprintf("feature_target%d", i)), s.Output(fmt.Sprintf("feature%d", i)))
+			}
+			if e.identity != nil {
+				copy(s.Input("identity_target"), s.Output("identity"))
 			}
 			j.aimed = true
 		})

@@ -7,7 +7,6 @@ import (
 
 	"latentbrush/engine"
 	"latentbrush/engine/graph"
-	"latentbrush/engine/loss"
 	"latentbrush/engine/model"
 	"latentbrush/engine/model/modeltest"
 	"latentbrush/engine/ort"
@@ -85,13 +84,13 @@ func (b *Bench) sessionOf(g *graph.Graph, err error) (*ort.Session, error) {
 }
 
 // pair times the forward and the step session of a network.
-func (b *Bench) pair(ctx context.Context, gen *stylegan2.Generator, head *segmentation.Head, network *loss.Perceptual) (forward, step time.Duration, err error) {
+func (b *Bench) pair(ctx context.Context, gen *stylegan2.Generator, head *segmentation.Head, networks engine.Networks) (forward, step time.Duration, err error) {
 	f, err := b.sessionOf(engine.ForwardGraph(gen, head))
 	if err != nil {
 		return 0, 0, err
 	}
 	defer f.Close()
-	s, err := b.sessionOf(engine.StepGraph(gen, head, network))
+	s, err := b.sessionOf(engine.StepGraph(gen, head, networks))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -133,7 +132,7 @@ func measureGenerator(ctx context.Context, b *Bench) error {
 		if err != nil {
 			return err
 		}
-		forward, step, err := b.pair(ctx, gen, head, nil)
+		forward, step, err := b.pair(ctx, gen, head, engine.Networks{})
 		done()
 		if err != nil {
 			return err
@@ -160,7 +159,7 @@ func measureMemory(ctx context.Context, b *Bench) error {
 		return err
 	}
 	defer done()
-	forward, step, err := b.pair(ctx, gen, head, nil)
+	forward, step, err := b.pair(ctx, gen, head, engine.Networks{})
 	if err != nil {
 		return err
 	}

@@ -20,19 +20,22 @@ import (
 
 // jobReport is what edit and apply write as JSON.
 type jobReport struct {
-	Model       string  `json:"model"`
-	Fingerprint string  `json:"fingerprint"`
-	Device      string  `json:"device"`
-	PictureTerm string  `json:"picture_term"`
-	Seconds     float64 `json:"seconds"`
-	Steps       int     `json:"steps"`
-	BestStep    int     `json:"best_step"`
-	Reason      string  `json:"reason,omitempty"`
-	Loss        float64 `json:"loss"`
+	Model       string `json:"model"`
+	Fingerprint string `json:"fingerprint"`
+	Device      string `json:"device"`
+	PictureTerm string `json:"picture_term"`
+	// IdentityTerm is the network that holds the person, empty without one.
+	IdentityTerm string  `json:"identity_term,omitempty"`
+	Seconds      float64 `json:"seconds"`
+	Steps        int     `json:"steps"`
+	BestStep     int     `json:"best_step"`
+	Reason       string  `json:"reason,omitempty"`
+	Loss         float64 `json:"loss"`
 
 	CrossEntropy float64 `json:"cross_entropy"`
 	Picture      float64 `json:"picture"`
 	Perceptual   float64 `json:"perceptual"`
+	Identity     float64 `json:"identity"`
 	Prior        float64 `json:"prior"`
 
 	Agreement float64            `json:"agreement"`
@@ -69,7 +72,7 @@ type reportSample struct {
 // collect consumes a job, keeps its report and writes progress.
 func (r *jobReport) collect(progress io.Writer, e *engine.Engine, seq func(yield func(engine.Step, error) bool)) (engine.Step, error) {
 	i := e.Info()
-	*r = jobReport{Model: i.Manifest.ID, Fingerprint: i.Fingerprint, Device: string(i.Device), PictureTerm: i.PictureTerm}
+	*r = jobReport{Model: i.Manifest.ID, Fingerprint: i.Fingerprint, Device: string(i.Device), PictureTerm: i.PictureTerm, IdentityTerm: i.IdentityTerm}
 	var final engine.Step
 	shown := time.Time{}
 	for s, err := range seq {
@@ -88,7 +91,7 @@ func (r *jobReport) collect(progress io.Writer, e *engine.Engine, seq func(yield
 	}
 	fmt.Fprintln(progress)
 	r.Seconds, r.Steps, r.BestStep, r.Reason, r.Loss = final.Elapsed.Seconds(), len(r.Curve)-1, final.Best, string(final.Reason), final.Loss
-	r.CrossEntropy, r.Picture, r.Perceptual, r.Prior = final.Terms.CrossEntropy, final.Terms.Picture, final.Terms.Perceptual, final.Terms.Prior
+	r.CrossEntropy, r.Picture, r.Perceptual, r.Identity, r.Prior = final.Terms.CrossEntropy, final.Terms.Picture, final.Terms.Perceptual, final.Terms.Identity, final.Terms.Prior
 	r.Agreement, r.IoU, r.Leak = final.Agreement, map[string]float64{}, newLeak(final.Leak)
 	for _, s := range final.Scores {
 		r.IoU[i.Manifest.Classes[s.Class].Name] = s.IoU
@@ -113,6 +116,7 @@ func searchFlags(command *cobra.Command, s *engine.Settings, search engine.Searc
 	f.Float64Var(&s.Rate, "rate", d.Rate, "step size of Adam, in standard deviations of the model's latents")
 	f.Float64Var(&s.PictureWeight, "picture-weight", d.PictureWeight, "`weight` of the squared difference outside the region, -1 for none")
 	f.Float64Var(&s.PerceptualWeight, "perceptual-weight", d.PerceptualWeight, "`weight` of the feature difference outside the region, -1 for none")
+	f.Float64Var(&s.IdentityWeight, "identity-weight", d.IdentityWeight, "`weight` of the change of identity, where the model has an identity network, -1 for none")
 	f.Float64Var(&s.Prior, "prior", d.Prior, "`weight` of the distance from natural latents, -1 for none")
 	f.Float64Var(&s.Agreement, "agreement", d.Agreement, "`share` of the region's pixels with the painted label that ends the run, -1 for never")
 	f.IntVar(&s.Flat, "flat", d.Flat, "`steps` without progress that end the run, -1 for never")

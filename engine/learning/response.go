@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -213,13 +214,19 @@ func quiet(q *mat.SymDense, g []float64, hold [][]float64, mu float64) ([]float6
 }
 
 // quietChoices are the values of μ that are tried.
-var quietChoices = []float64{0.3, 0.05, 0.01}
+var quietChoices = []float64{1, 0.3, 0.1, 0.03, 0.01}
+
+// A step of quietLength standard deviations still leaves room within what is safe (see
+// [Calibrate]); a quiet direction may be longer only where the plain one is, by a little.
+const (
+	quietLength = 2.2
+	quietLonger = 1.15
+)
 
 // quieten chooses among the direction and its quiet versions the one with the least leak at
-// the effect that is wanted, and returns it at that strength. Reach bounds the length
-// that a quiet version may have, in multiples of the plain one's.
+// the effect that is wanted, and returns it at that strength. Quiet versions that are too
+// long to be safe at strength 1 are left out.
 func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64) (delta latent.Code, before, after float64, err error) {
-	const reach = 2.5
 	rows := l.m.Info().Rows
 	n := len(l.response.before)
 	try := func(x []float64) (latent.Code, *Trial, error) {
@@ -251,7 +258,11 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		}
 		hold = append(hold, h)
 	}
-	length := delta.Norm()
+	length := func(d latent.Code) float64 {
+		x := l.survey.coordinates(d, false)
+		return math.Sqrt(dot(x, x))
+	}
+	most := max(quietLength, quietLonger*length(delta))
 	for _, mu := range quietChoices {
 		x, err := quiet(q, g, hold, mu)
 		if err != nil {
@@ -261,7 +272,7 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		if err != nil {
 			return delta, before, after, err
 		}
-		if cost(t) < lowest && t.Effect >= 0.9*plain.Effect && d.Norm() < reach*length {
+		if cost(t) < lowest && t.Effect >= 0.9*plain.Effect && length(d) <= most {
 			delta, after, lowest = d, t.Leak, cost(t)
 		}
 	}

@@ -11,6 +11,8 @@
 //	segmentation.safetensors  the label head (optional: without it no labels)
 //	encoder.safetensors       photo → W+ (optional)
 //	perceptual.safetensors    network whose features compare pictures (optional)
+//	readings.safetensors      network that reads attributes off a picture (optional)
+//	identity.safetensors      network that tells persons apart (optional)
 //	card.md                   the model card (optional)
 //	vectors/                  editing vectors that come with the model (optional)
 //
@@ -161,4 +163,28 @@
 //	{conv}.bias    [out]
 //	{tap}.weight   [out], ≥ 0: the weight of each channel's squared difference after the
 //	               features were scaled to unit length over channels; absent: 1 for all
+//
+// # Tensors of the readings and of the identity
+//
+// A network of readings regresses named attributes from a picture: the chain of a
+// perceptual network, without taps, and one linear layer on the last map, flattened as
+// [channel, row, column]. It looks at squares of "size" pixels; a larger picture is
+// averaged over boxes first. The attributes that belong to the person make up an identity:
+// the vector of their readings, each multiplied by its r2, in the manner of a face
+// recogniser's embedding. The file of the identity has the same layout; it is the network
+// of the loss's identity term, while the readings only tell what changed. __metadata__ has
+// shift, scale, layers and name as above, and
+//
+//	"format":  "latentbrush-readings"
+//	"version": "1"
+//	"size":    "128"
+//	"outputs": "[{\"name\":\"smile\",\"identity\":false,\"r2\":0.74}]"
+//	                                JSON list in order, at most 4096: the attribute, whether it
+//	                                belongs to the person, and the share of its variance that
+//	                                the reading explains on pictures not trained on
+//
+// and the tensors beside those of the convolutions are
+//
+//	fc.weight  [outputs, channels·rows·columns of the last map]
+//	fc.bias    [outputs]
 package model

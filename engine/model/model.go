@@ -22,6 +22,8 @@ const (
 	SegmentationFile = "segmentation"
 	EncoderFile      = "encoder"
 	PerceptualFile   = "perceptual"
+	ReadingsFile     = "readings"
+	IdentityFile     = "identity"
 	CardFile         = "card"
 )
 
@@ -30,6 +32,8 @@ var fileNames = map[string]string{
 	SegmentationFile: "segmentation.safetensors",
 	EncoderFile:      "encoder.safetensors",
 	PerceptualFile:   "perceptual.safetensors",
+	ReadingsFile:     "readings.safetensors",
+	IdentityFile:     "identity.safetensors",
 	CardFile:         "card.md",
 }
 
