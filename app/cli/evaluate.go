@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,11 +72,30 @@ type editScore struct {
 	TransferOutside float64 `json:"transfer_outside_db"`
 	Seconds         float64 `json:"seconds"`
 	Steps           int     `json:"steps"`
+	// To95 is the time after which the target IoU by the head of the loop first reached 95 % of
+	// its final value.
+	To95 float64 `json:"seconds_to_95"`
+	// Identity is the cosine between the persons before and after, by the bundle's readings,
+	// and Readings what the edit changed by them; missing without such a network.
+	Identity *float64      `json:"identity,omitempty"`
+	Readings []readingMove `json:"readings,omitempty"`
 
 	before, after, truth *image.RGBA
-	painted, labels      *image.Paletted
-	transfers            []*image.RGBA
+
+	painted, labels *image.Paletted
+	transfers       []*image.RGBA
 }
+
+// readingMove is the change of one reading by an edit and by the true edit, in standard
+// deviations of the model's pictures.
+type readingMove struct {
+	Name   string  `json:"name"`
+	Got    float64 `json:"got"`
+	Wanted float64 `json:"wanted"`
+}
+
+// trusted is the share of an attribute's variance that its reading must explain to count.
+const trusted = 0.5
 
 // editSet draws the fixed set on an engine. The judge gives the labels that scores are
 // computed from; it may be the engine itself.
@@ -153,6 +173,8 @@ func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine
 		return score, err
 	}
 	var final engine.Step
+	type point struct{ seconds, iou float64 }
+	var curve []point
 	begun := time.Now()
 	for step, err := range s.e.Edit(ctx, engine.EditRequest{Start: base.Code, Painted: painted, Region: options, Settings: settings}) {
 		if err != nil {
@@ -160,10 +182,19 @@ func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine
 		}
 		if !step.Final {
 			score.Steps = step.Index
+			curve = append(curve, point{time.Since(begun).Seconds(), meanIoU(step.Scores)})
 		}
 		final = step
 	}
 	score.Seconds = time.Since(begun).Seconds()
+	for _, p := range curve {
+		if score.To95 = p.seconds; p.iou >= 0.95*meanIoU(final.Scores) {
+			break
+		}
+	}
+	if err := s.read(ctx, &score, base.Picture, final.Picture, truth.Picture); err != nil {
+		return score, err
+	}
 	judged, err := s.judge.Render(ctx, final.Code, engine.RenderOptions{})
 	if err != nil {
 		return score, err
@@ -212,9 +243,51 @@ func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine
 	return score, nil
 }
 
+// read tells what the edit changed by the bundle's readings.
+func (s editSet) read(ctx context.Context, score *editScore, before, after, truth *image.RGBA) error {
+	var all [3][]engine.Reading
+	for i, p := range []*image.RGBA{before, after, truth} {
+		r, err := s.e.Readings(ctx, p)
+		if errors.Is(err, engine.ErrNoReadings) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		all[i] = r
+	}
+	same := s.e.SamePerson(all[0], all[1])
+	score.Identity = &same
+	for i, r := range all[0] {
+		if r.R2 >= trusted {
+			score.Readings = append(score.Readings, readingMove{r.Name, all[1][i].Value - r.Value, all[2][i].Value - r.Value})
+		}
+	}
+	slices.SortStableFunc(score.Readings, func(a, b readingMove) int { return cmp.Compare(math.Abs(b.Wanted), math.Abs(a.Wanted)) })
+	return nil
+}
+
+// moved names the reading that the true edit moves most, with the edit's own move.
+func (s editScore) moved() string {
+	if len(s.Readings) == 0 {
+		return ""
+	}
+	r := s.Readings[0]
+	return fmt.Sprintf("%s %+.2f of %+.2f", r.Name, r.Got, r.Wanted)
+}
+
+func meanIoU(scores []edit.ClassScore) float64 {
+	sum := 0.0
+	for _, s := range scores {
+		sum += s.IoU / float64(len(scores))
+	}
+	return sum
+}
+
 // editSummary is the mean of the scores.
 func editSummary(scores []editScore) editScore {
 	m := editScore{Edit: "mean"}
+	identity := 0.0
 	for _, s := range scores {
 		n := float64(len(scores))
 		m.Before += s.Before / n
@@ -225,8 +298,23 @@ func editSummary(scores []editScore) editScore {
 		m.TransferGain += s.TransferGain / n
 		m.TransferOutside += s.TransferOutside / n
 		m.Seconds += s.Seconds / n
+		m.To95 += s.To95 / n
 		m.Steps += s.Steps
+		if s.Identity != nil {
+			identity += *s.Identity / n
+			m.Identity = &identity
+		}
+		for _, r := range s.Readings {
+			i := slices.IndexFunc(m.Readings, func(t readingMove) bool { return t.Name == r.Name })
+			if i < 0 {
+				i = len(m.Readings)
+				m.Readings = append(m.Readings, readingMove{Name: r.Name})
+			}
+			m.Readings[i].Got += r.Got / n
+			m.Readings[i].Wanted += r.Wanted / n
+		}
 	}
+	slices.SortStableFunc(m.Readings, func(a, b readingMove) int { return cmp.Compare(math.Abs(b.Wanted), math.Abs(a.Wanted)) })
 	m.Steps /= max(1, len(scores))
 	return m
 }
@@ -279,7 +367,8 @@ func newEvaluateCommand(env *Env) *cobra.Command {
 The default model was trained on rendered portraits, so a picture with changed render parameters is the true result of
 an edit. Each edit repaints the labels of the changed parts, optimises, and is judged by the picture: PSNR in the
 region against the true result before and after, IoU and boundary F1 of the edited classes, leak outside the region in
-8-bit levels, and what the change does to %d other faces. A head that is not used in the loop can judge the labels.`, editFaces*editsPerFace, editFaces, transferFaces),
+8-bit levels, and what the change does to %d other faces. The model's network of readings, where there is one, says
+whether it is still the same person and which attribute moved how far, beside the true edit. A head that is not used in the loop can judge the labels.`, editFaces*editsPerFace, editFaces, transferFaces),
 		Example: "  latentbrush evaluate -sheet edits.png\n  latentbrush evaluate -search shared -report shared.json",
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -357,7 +446,7 @@ func openJudge(ctx context.Context, env *Env, e *engine.Engine, file string) (*e
 
 func printScores(w io.Writer, scores []editScore) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "edit\tinside before\tinside after\ttarget IoU\tboundary F1\tleak\ttransfer gain\ttransfer outside\tsteps\tseconds")
+	fmt.Fprintln(t, "edit\tinside before\tinside after\ttarget IoU\tboundary F1\tleak\ttransfer gain\ttransfer outside\tsteps\tseconds\tto 95 %\tsame person\treading moved")
 	groups := map[string][]editScore{}
 	var names []string
 	for _, s := range scores {
@@ -367,13 +456,20 @@ func printScores(w io.Writer, scores []editScore) error {
 		groups[s.Edit] = append(groups[s.Edit], s)
 	}
 	row := func(s editScore) {
-		fmt.Fprintf(t, "%s\t%.1f dB\t%.1f dB\t%.3f\t%.3f\t%.2f\t%+.1f dB\t%.1f dB\t%d\t%.1f\n", strings.TrimSpace(s.Edit), s.Before, s.After, s.IoU, s.F1, s.Leak, s.TransferGain, s.TransferOutside, s.Steps, s.Seconds)
+		same := ""
+		if s.Identity != nil {
+			same = fmt.Sprintf("%.3f", *s.Identity)
+		}
+		fmt.Fprintf(t, "%s\t%.1f dB\t%.1f dB\t%.3f\t%.3f\t%.2f\t%+.1f dB\t%.1f dB\t%d\t%.1f\t%.1f\t%s\t%s\n",
+			strings.TrimSpace(s.Edit), s.Before, s.After, s.IoU, s.F1, s.Leak, s.TransferGain, s.TransferOutside, s.Steps, s.Seconds, s.To95, same, s.moved())
 	}
 	for _, n := range names {
 		m := editSummary(groups[n])
 		m.Edit = n
 		row(m)
 	}
-	row(editSummary(scores))
+	all := editSummary(scores)
+	all.Readings = nil // the edits move different ones
+	row(all)
 	return t.Flush()
 }
