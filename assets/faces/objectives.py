@@ -7,7 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-def picture_loss(img, target, weight, levels=3, square=2.0, texture=0.5):
+def picture_loss(img, target, weight, levels=5, square=2.0, texture=0.5):
     """Weighted error e, |e| + square e^2, and the L1 of its first differences, on the picture and on `levels` box-halved
     versions (factor 0.5 each), plus the texture term. img, target [n,3,s,s]; weight [n,1,s,s] with mean about 1.
 

@@ -12,7 +12,7 @@ import torch
 
 # Importance of a pixel in the picture loss, by the class it shows.
 WEIGHTS = {
-    "background": 0.45, "clothes": 0.5, "neck": 0.8, "hair": 2.0, "skin": 1.5, "beard": 2.5, "ear": 5.0, "glasses": 9.0,
+    "background": 0.8, "clothes": 0.7, "neck": 1.0, "hair": 2.2, "skin": 1.8, "beard": 2.5, "ear": 5.0, "glasses": 9.0,
     "nose": 3.0, "brow": 9.0, "eye": 14.0, "iris": 14.0, "pupil": 16.0, "upper_lip": 9.0, "lower_lip": 9.0,
     "mouth_in": 12.0, "teeth": 12.0,
 }
