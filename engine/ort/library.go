@@ -29,6 +29,14 @@ var ErrNoLibrary = errors.New("ONNX Runtime was not found")
 var loaded struct {
 	sync.Mutex
 	path string
+	// arena says that sessions can share their working memory.
+	arena bool
+}
+
+func sharedArena() bool {
+	loaded.Lock()
+	defer loaded.Unlock()
+	return loaded.arena
 }
 
 // CacheFolder is where `make setup` puts the library and where it is looked for. It may not exist.
@@ -133,7 +141,7 @@ func load(explicit string) (path string, err error) {
 		onnx.SetSharedLibraryPath(path)
 		err := onnx.InitializeEnvironment()
 		if err == nil {
-			loaded.path = path
+			loaded.path, loaded.arena = path, registerArena()
 			return path, nil
 		}
 		if filepath.Base(path) == path {
