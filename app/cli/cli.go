@@ -71,6 +71,8 @@ var commands = []func(*Env) *cobra.Command{
 	newVectorsCommand,
 	newTeachCommand,
 	newLearnCommand,
+	newReplayCommand,
+	newBatchCommand,
 }
 
 // OpenRuntime opens the device that the flags ask for.

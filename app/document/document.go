@@ -670,6 +670,22 @@ func (d *Document) Choose(run *Run, step int, labels *image.Paletted) error {
 	return nil
 }
 
+// CodeWith is the code that the document would have with another step of an accepted run.
+func (d *Document) CodeWith(run *Run, step int) latent.Code {
+	s := d.scene.clone()
+	i := slices.IndexFunc(s.Choices, func(c Choice) bool { return c.Run == run })
+	if i < 0 || step < 0 || step >= len(run.Steps) {
+		return s.Code()
+	}
+	c := s.Choices[i]
+	if k := s.index(c.Edit); c.Edit != 0 && k >= 0 {
+		s.Stack[k].Delta, s.Stack[k].Refined = run.Steps[step].Code.Sub(run.Start), Refined{}
+	} else if c.Edit == 0 {
+		s.Start = s.Start.Add(run.Steps[step].Code.Sub(run.Steps[c.Step].Code))
+	}
+	return s.Code()
+}
+
 // LabelsStale reports whether the base labels are not those of the present code, as after a slider has moved.
 func (d *Document) LabelsStale() bool { return d.HasPicture() && d.scene.LabelsOf != keyOf(d.Code()) }
 
