@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Values that a pickle can hold, besides nil, bool, int64, float64, string,
@@ -379,6 +380,36 @@ func integer(b []byte) any {
 	return n
 }
 
+// rawUnicode decodes Python's raw-unicode-escape: bytes are Latin-1, \uXXXX and \UXXXXXXXX are code
+// points, and a backslash before anything else stands for itself.
+func rawUnicode(line string) (string, error) {
+	var out strings.Builder
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		if c != '\\' || i+1 == len(line) {
+			out.WriteRune(rune(c))
+			continue
+		}
+		i++
+		digits := map[byte]int{'u': 4, 'U': 8}[line[i]]
+		if digits == 0 {
+			out.WriteByte('\\')
+			out.WriteRune(rune(line[i]))
+			continue
+		}
+		if len(line)-i-1 < digits {
+			return "", fmt.Errorf("a string ends within an escape")
+		}
+		v, err := strconv.ParseUint(line[i+1:i+1+digits], 16, 32)
+		if err != nil || v > utf8.MaxRune {
+			return "", fmt.Errorf("a string has the escape \\%.9q, want the number of a character", line[i:i+1+digits])
+		}
+		out.WriteRune(rune(v))
+		i += digits
+	}
+	return out.String(), nil
+}
+
 func (m *machine) stepString(op byte) error {
 	switch op {
 	case 'S':
@@ -393,7 +424,11 @@ func (m *machine) stepString(op byte) error {
 		m.push(s[1 : len(s)-1])
 		return nil
 	case 'V':
-		s, err := m.line()
+		line, err := m.line()
+		if err != nil {
+			return err
+		}
+		s, err := rawUnicode(line)
 		if err != nil {
 			return err
 		}
