@@ -112,9 +112,11 @@ def unpack(bundle, run):
     g = stylegan2.from_standard(tensors, config)
     facts = manifest["training"]
     os.makedirs(run, exist_ok=True)
-    torch.save(dict(config=config, g=g.state_dict(), ema=g.state_dict(), stage=99, spent=0.0, seen=facts["pictures_seen"],
-                    steps=facts["steps"], total=facts["minutes"] * 60, plan=[(config["resolution"], 0)]),
-               os.path.join(run, "checkpoint.pt"))
+    state = dict(config=config, g=g.state_dict(), ema=g.state_dict(), stage=99, spent=0.0, seen=facts["pictures_seen"],
+                 steps=facts["steps"], total=facts["minutes"] * 60, plan=[(config["resolution"], 0)])
+    if facts.get("knots"):
+        state["knots"] = True  # train.py must not put them in again
+    torch.save(state, os.path.join(run, "checkpoint.pt"))
 
 
 def main():
@@ -150,7 +152,7 @@ def main():
         "pictures_seen": run["seen"], "steps": run["steps"], "minutes": round(run["total"] / 60, 1),
         "unique_pictures": pictures.done, "heldout_psnr": round(all_db, 2),
         "heldout_feature_psnr": round(feature_db, 2), "stored_as": kind, "parameters": pictures.parameters,
-        "data_seed": pictures.facts.get("seed"), "heldout_seed": heldout.facts.get("seed"),
+        "knots": bool(run.get("knots")), "data_seed": pictures.facts.get("seed"), "heldout_seed": heldout.facts.get("seed"),
     }
     manifest = {
         "format": "latentbrush-model", "version": 1, "id": "faces", "name": "Faces",

@@ -95,6 +95,17 @@ def main():
     again = stylegan2.from_standard(state, g.config)
     close("back from the published layout", again(z)[0].detach(), img, 1e-5)
 
+    bent = stylegan2.Generator(32, channels, 64, 64, 2, named=20).mapping
+    bent.bend([(3, [0.2, 0.8], False), (5, [0.2, 0.4, 0.6, 0.8], True)], list(range(50, 56)), list(range(44, 50)))
+    x = torch.zeros(5, 64)
+    x[:, 3] = torch.tensor([-2.0, -0.8416, 0.0, 0.8416, 2.0])
+    x[:, 5] = torch.tensor([-0.8416, -0.2533, 0.2533, 0.8416, 2.0])
+    x[:, 60] = (64 - x.square().sum(1)).sqrt()
+    w = bent(x)[:, 44:50].detach()
+    want = torch.tensor([[1.1584, 0], [0, 0], [0, 0], [0, 0], [0, 1.1584]])
+    close("ramps of the mapping", w[:, :2].clamp(min=0), want, 1e-3)
+    close("bumps of the mapping", w[:, 3:5], torch.tensor([[0, 0], [1, 0], [0, 1], [0, 0], [0, 0]]).float(), 1e-3)
+
     aux = objectives.LabelReadout(channels, 5, 32)
     results = []
     for half in (False, True):
