@@ -47,6 +47,8 @@ func (w *Window) bind() {
 	set("file.sweep", func() bool { _, ok := w.current(); return picture() && ok }, w.exportSweep)
 	set("file.timelapse", picture, w.exportTimelapse)
 	set("file.sheet", picture, w.exportSheet)
+	check("file.record", picture, func() bool { return w.recording != 0 }, w.toggleRecording)
+	set("file.script", picture, w.saveScript)
 	set("file.settings", nil, w.showSettings)
 	set("file.quit", nil, w.quitWindow)
 
@@ -69,23 +71,12 @@ func (w *Window) bind() {
 		check("tool."+id, open, func() bool { return open() && w.toolID() == id }, func() { w.useTool(id) })
 	}
 	set("tool.last", open, func() { w.painter.UsePrevious(); w.showTool() })
-	set("mask.grow", picture, func() {
-		w.classOp(func(c *canvas.Canvas, k uint8) (*canvas.Change, error) { return c.Expand("grow", k, 1, canvas.Cross) })
-	})
-	set("mask.shrink", picture, func() {
-		w.classOp(func(c *canvas.Canvas, k uint8) (*canvas.Change, error) { return c.Shrink("shrink", k, 1, canvas.Cross) })
-	})
-	set("mask.smooth", picture, func() {
-		w.classOp(func(c *canvas.Canvas, k uint8) (*canvas.Change, error) {
-			return c.Smooth("smooth-class", k, 2, canvas.Median)
-		})
-	})
-	set("mask.islands", picture, func() {
-		w.classOp(func(c *canvas.Canvas, k uint8) (*canvas.Change, error) { return c.KeepLargest("islands", k) })
-	})
-	set("mask.holes", picture, func() {
-		w.classOp(func(c *canvas.Canvas, k uint8) (*canvas.Change, error) { return c.FillHoles("holes", k, 64) })
-	})
+	for id, o := range map[string]struct {
+		op string
+		n  int
+	}{"mask.grow": {"grow", 1}, "mask.shrink": {"shrink", 1}, "mask.smooth": {"smooth-class", 2}, "mask.islands": {"islands", 0}, "mask.holes": {"holes", 64}} {
+		set(id, picture, func() { w.classOp(o.op, o.n) })
+	}
 	check("mask.symmetry", open, func() bool { return open() && w.doc.Scene().Symmetry.On }, w.toggleSymmetry)
 	set("mask.reset", picture, func() { w.change(w.doc.Canvas().ResetLabels("reset")) })
 	set("region.clear", picture, func() { w.change(w.doc.Canvas().ResetRegion("clear-region")) })
@@ -100,6 +91,7 @@ func (w *Window) bind() {
 	set("run.edit", finished, func() { w.accept(true) })
 	set("run.accept", finished, func() { w.accept(false) })
 	set("run.discard", finished, w.endJob)
+	set("run.reopen", func() bool { return picture() && w.job == nil && len(w.doc.Scene().Choices) > 0 }, w.reopenRun)
 	check("run.live", picture, func() bool { return w.live }, w.toggleLive)
 	set("latent.random", ready, func() { w.guardPicture(w.randomSeed) })
 	set("latent.seed", ready, w.askSeed)
@@ -112,9 +104,21 @@ func (w *Window) bind() {
 	set("vector.keep", func() bool { _, ok := w.current(); return picture() && (ok || finished()) }, w.keepVector)
 	set("vector.import", ready, func() {
 		w.askFile(dialogs.Request{Kind: dialogs.Open, Title: words.T("action.vector.import"), Filters: []dialogs.Filter{
-			{Name: words.T("filter.vectors"), Exts: []string{"safetensors", "npy"}},
-		}}, w.importVector)
+			{Name: words.T("filter.vectors"), Exts: []string{"safetensors", "npy", "zip"}},
+		}}, w.openPath)
 	})
+	any := func() bool { return w.lib != nil && len(w.library.Picked()) > 0 }
+	one := func() bool { return w.lib != nil && len(w.library.Picked()) == 1 }
+	set("vector.pack", any, w.exportPack)
+	set("vector.examples", ready, w.learnFromExamples)
+	set("vector.axes", picture, w.browseAxes)
+	set("vector.part", picture, w.takePart)
+	set("vector.about", one, func() { w.aboutVector(w.library.Picked()[0]) })
+	set("vector.combine", any, w.combineVectors)
+	set("vector.rename", one, w.renameVector)
+	set("vector.tags", any, w.tagVectors)
+	set("vector.duplicate", any, w.duplicateVectors)
+	set("vector.delete", any, w.deleteVectors)
 	set("vector.export", func() bool { return w.lib != nil && w.library.Selected() != "" }, func() { w.exportVector(w.library.Selected()) })
 	onEdit := func(f func(id string)) func() {
 		return func() {
@@ -308,6 +312,7 @@ func (w *Window) showTool() {
 }
 
 func (w *Window) painterChanged() {
+	w.touch()
 	if w.painter.Brush.Size != int(w.bar.size.Value) {
 		w.settings.Brush = float64(w.painter.Brush.Size) / float64(max(1, w.doc.Space().Width))
 	}
@@ -379,12 +384,18 @@ func (w *Window) moveWith(class uint8) []uint8 {
 	return out
 }
 
-// classOp runs an operation on the class being painted.
-func (w *Window) classOp(f func(*canvas.Canvas, uint8) (*canvas.Change, error)) {
+// classOp runs an operation on the class being painted, by n pixels.
+func (w *Window) classOp(op string, n int) {
 	if w.painter.Busy() {
 		return
 	}
-	w.change(f(w.doc.Canvas(), w.painter.Class()))
+	class := w.painter.Class()
+	ch, err := document.ClassOp(w.doc.Canvas(), op, class, n)
+	if ch == nil || err != nil {
+		w.change(nil, err)
+		return
+	}
+	w.check(w.doc.As(w.doc.OpLine(op, class, n), func() error { w.painted(ch); return nil }))
 }
 
 func (w *Window) change(ch *canvas.Change, err error) {

@@ -154,10 +154,11 @@ var pictureExts = []string{"png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"}
 
 // askOpen asks for anything that can be opened.
 func (w *Window) askOpen() {
-	all := append([]string{"lbproj", "safetensors", "npy", "zip"}, pictureExts...)
+	all := append([]string{"lbproj", scriptExt, "safetensors", "npy", "zip"}, pictureExts...)
 	w.askFile(dialogs.Request{Kind: dialogs.Open, Title: words.T("action.file.open"), Filters: []dialogs.Filter{
 		{Name: words.T("filter.all"), Exts: all},
 		{Name: words.T("filter.project"), Exts: []string{"lbproj"}},
+		{Name: words.T("filter.scripts"), Exts: []string{scriptExt}},
 		{Name: words.T("filter.pictures"), Exts: pictureExts},
 		{Name: words.T("filter.vectors"), Exts: []string{"safetensors", "npy"}},
 	}}, w.openPath)
@@ -175,10 +176,14 @@ func (w *Window) openPath(path string) {
 	}
 	ext := strings.ToLower(filepath.Ext(path))
 	switch {
+	case ext == ".zip" && isPack(path):
+		w.importPack(path)
 	case st.IsDir(), ext == ".zip":
 		w.guard(func() { w.chooseModel(path) })
 	case ext == ".lbproj":
 		w.guard(func() { w.openProject(path) })
+	case ext == document.ScriptExt:
+		w.guard(func() { w.openScript(path) })
 	case ext == vectors.Ext, ext == ".npy":
 		w.importVector(path)
 	case slices.Contains(pictureExts, strings.TrimPrefix(ext, ".")):

@@ -10,10 +10,10 @@ import (
 	"fyne.io/fyne/v2"
 
 	"latentbrush/app/document"
+	"latentbrush/app/document/perform"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
 	"latentbrush/engine"
-	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
 )
 
@@ -38,12 +38,23 @@ type job struct {
 	refine  document.EditID // 0 for an edit
 	labels  *image.Paletted
 	take    func() // takes the result of a job that is no edit
+
+	// For scripts: where the part that is running began, and what it was asked for.
+	node    document.NodeID
+	from    int // number of the step that it went on from, −1 for the present code
+	made    int // steps of this part
+	noted   bool
+	options document.RunOptions
+	chosen  bool // a run that was accepted before and is open again
 }
 
 // strokeDone begins live mode's timer, and marks a finished run as one that can be
 // resumed with the new paint.
 func (w *Window) strokeDone() {
-	if w.job != nil && w.job.phase == done && w.job.refine == 0 {
+	switch {
+	case w.job != nil && w.job.chosen: // who paints on an older step has taken it
+		w.choose()
+	case w.job != nil && w.job.phase == done && w.job.refine == 0:
 		w.job.phase = paused
 		w.run.set(paused)
 	}
@@ -75,6 +86,9 @@ func (w *Window) startEdit() {
 		return
 	}
 	w.painter.Handle(confirmEvent)
+	if w.job != nil && w.job.chosen {
+		w.choose()
+	}
 	task, err := w.doc.Task()
 	if err != nil {
 		w.fail(err)
@@ -89,26 +103,36 @@ func (w *Window) startEdit() {
 	if j == nil || j.phase == done || j.refine != 0 {
 		j = &job{
 			origin: task.Code, last: task.Code,
-			run: &document.Run{Name: w.runName(task), Start: task.Code},
+			run: &document.Run{Key: w.doc.NewRunKey(), Name: w.runName(task), Start: task.Code},
 		}
 	}
-	j.classes = changedClasses(task.Base, task.Painted)
-	settings := engine.Settings{Steps: w.settings.Steps, Search: engine.Search(task.Settings.Search)}
-	if task.Settings.Steps > 0 {
-		settings.Steps = task.Settings.Steps
-	}
-	dilation := -1
-	if task.Settings.Dilation > 0 {
-		dilation = task.Settings.Dilation
-	}
-	req := engine.EditRequest{
-		Start: j.last, Origin: j.origin, Painted: task.Painted, Free: task.Free, Settings: settings,
-		Region: edit.RegionOptions{
-			Painted: task.Touched, Keep: task.Keep, WholeClasses: task.Settings.WholeClasses, Dilation: dilation,
-		},
-	}
+	j.classes = document.ChangedClasses(task.Base, task.Painted)
+	j.options = w.runOptions(task.Settings)
+	req := perform.EditRequest(j.last, j.origin, task, j.options)
 	eng := w.eng
 	w.launch(j, func(ctx context.Context) jobSteps { return eng.Edit(ctx, req) })
+}
+
+// runOptions are the settings of an optimisation: the document's where it has its own, the user's otherwise.
+func (w *Window) runOptions(of document.Settings) document.RunOptions {
+	o := w.settings.Run.options()
+	o.WholeClasses, o.Dilation = of.WholeClasses, of.Dilation
+	if of.Steps > 0 {
+		o.Steps = of.Steps
+	}
+	if of.Search != "" {
+		o.Search = of.Search
+	}
+	return o
+}
+
+// noteJob keeps what a part of an optimisation was, once it is over, so that the session can be written as a script.
+func (w *Window) noteJob(j *job) {
+	if j == nil || j.noted || j.run.Key == "" || j.refine != 0 || j.take != nil || j.chosen || j.made == 0 || w.doc == nil {
+		return
+	}
+	j.noted = true
+	w.doc.Note(j.node, document.RunLine(j.run.Key, j.from, j.before, j.made, j.options))
 }
 
 type jobSteps = func(yield func(engine.Step, error) bool)
@@ -119,7 +143,19 @@ func (w *Window) launch(j *job, steps func(context.Context) jobSteps) {
 	j.cancel, j.phase, j.started = cancel, running, time.Now()
 	j.seq++
 	seq := j.seq
-	j.before = len(j.run.Steps)
+	j.before, j.from, j.made, j.noted = 0, -1, 0, false
+	if n := len(j.run.Steps); n > 0 {
+		j.before = j.run.Steps[n-1].Index + 1
+		j.from = j.run.Steps[n-1].Index
+		for _, s := range j.run.Steps {
+			if sameCode(s.Code, j.last) {
+				j.from = s.Index
+			}
+		}
+	}
+	if w.doc != nil {
+		j.node = w.doc.Current()
+	}
 	w.job = j
 	w.stripSeq++
 	w.run.set(running)
@@ -167,9 +203,8 @@ func (w *Window) stepped(j *job, s engine.Step) {
 			}
 		}
 	} else {
-		j.run.Add(document.RunStep{
-			Index: j.before + s.Index, Code: s.Code, Loss: s.Loss, Agreement: s.Agreement, Leak: s.Leak.Mean, Elapsed: s.Elapsed,
-		})
+		j.made++
+		j.run.Add(perform.RunStep(s, j.before))
 		j.at = len(j.run.Steps) - 1
 	}
 	if s.Labels != nil {
@@ -196,26 +231,32 @@ func (w *Window) showRun(left time.Duration) {
 		return
 	}
 	n := len(j.run.Steps)
-	loss, match := make([]float64, n), make([]float64, n)
-	for i, s := range j.run.Steps {
-		loss[i], match[i] = s.Loss, s.Agreement
-	}
-	c := w.run.chart
-	c.Loss, c.Match, c.At = loss, match, j.at
-	c.Total = n
+	total := n
 	if j.phase == running && j.total > 0 {
-		c.Total = max(n, j.before+j.total)
+		total = max(n, j.before+j.total)
 	}
-	c.Refresh()
+	w.showCurve(j.run, j.at, total)
 	s := j.run.Steps[min(j.at, n-1)]
 	w.run.setMeters(s.Agreement, s.Leak)
 	w.run.setStep(s.Index, max(s.Index, j.before+j.total), left)
 	w.run.object.Refresh()
 }
 
+// showCurve draws a run's curves with a mark at one of its steps.
+func (w *Window) showCurve(r *document.Run, at, total int) {
+	c := w.run.chart
+	c.Loss, c.Match = make([]float64, len(r.Steps)), make([]float64, len(r.Steps))
+	for i, s := range r.Steps {
+		c.Loss[i], c.Match[i] = s.Loss, s.Agreement
+	}
+	c.At, c.Total = at, total
+	c.Refresh()
+}
+
 // finished ends a job: its best step is shown and waits to be taken.
 func (w *Window) finished(j *job, err error) {
 	w.setJobNote("")
+	w.noteJob(j)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		w.endJob()
 		w.fail(err)
@@ -257,6 +298,7 @@ func (w *Window) pauseJob() {
 	j.phase = paused
 	j.cancel()
 	j.seq++
+	w.noteJob(j)
 	w.run.set(paused)
 	w.setJobNote(words.T("status.paused"))
 	w.showRun(0)
@@ -269,6 +311,7 @@ func (w *Window) endJob() {
 		return
 	}
 	w.job = nil
+	w.noteJob(j)
 	w.liveSeq++
 	if j.cancel != nil {
 		j.cancel()
@@ -276,6 +319,7 @@ func (w *Window) endJob() {
 	w.clearRun()
 	if w.doc != nil && w.doc.HasPicture() {
 		w.wantCode(w.doc.Code())
+		w.showLastRun()
 	}
 }
 
@@ -292,13 +336,20 @@ func (w *Window) clearRun() {
 
 // scrub shows another step of a run that is over or paused.
 func (w *Window) scrub(i int) {
+	if w.job == nil {
+		w.reopenRun()
+	}
 	j := w.job
 	if j == nil || j.phase == running || i < 0 || i >= len(j.run.Steps) {
 		return
 	}
 	j.at = i
 	j.last = j.run.Steps[i].Code
-	w.wantCode(j.run.Steps[i].Code)
+	code := j.last
+	if j.chosen {
+		code = w.doc.CodeWith(j.run, i)
+	}
+	w.wantCode(code)
 	w.showRun(0)
 }
 
@@ -307,6 +358,10 @@ func (w *Window) scrub(i int) {
 func (w *Window) accept(asEdit bool) {
 	j := w.job
 	if j == nil || j.phase == running || len(j.run.Steps) == 0 || j.refine != 0 {
+		return
+	}
+	if j.chosen {
+		w.choose()
 		return
 	}
 	i := min(j.at, len(j.run.Steps)-1)
@@ -326,7 +381,11 @@ func (w *Window) accept(asEdit bool) {
 				labels = w.doc.Canvas().LabelsCopy()
 			}
 			j.own = true
-			id, err := w.doc.Accept(j.run, i, labels, asEdit, j.classes)
+			var id document.EditID
+			err := w.doc.As(document.AcceptLine(j.run.Key, j.run.Steps[i].Index, j.run.Name), func() (err error) {
+				id, err = w.doc.Accept(j.run, i, labels, asEdit, j.classes)
+				return err
+			})
 			if err != nil {
 				j.own = false
 				w.fail(err)
@@ -346,6 +405,7 @@ func (w *Window) accept(asEdit bool) {
 			}
 			w.showEdits()
 			w.showHistory()
+			w.showLastRun()
 			w.trace("accepted %t", asEdit)
 			if asEdit {
 				w.traceSlider(id)
@@ -379,10 +439,11 @@ func (w *Window) refineEdit(id string) {
 	}
 	steps := w.doc.Scene().Settings.RefineSteps
 	if steps <= 0 {
-		steps = 30
+		steps = w.settings.Run.Refine
 	}
 	j := &job{origin: with, last: with, refine: eid, run: &document.Run{Name: e.Name, Start: with}, classes: e.Classes}
-	req := engine.RefineRequest{Without: without, With: with, Classes: e.Classes, Steps: steps}
+	j.options = w.settings.Run.refinement(steps)
+	req := perform.RefineRequest(without, with, e.Classes, j.options)
 	eng := w.eng
 	w.launch(j, func(ctx context.Context) jobSteps { return eng.Refine(ctx, req) })
 }
@@ -392,7 +453,10 @@ func (w *Window) takeRefined(j *job) {
 	best := j.run.Steps[min(j.run.Best, len(j.run.Steps)-1)]
 	w.job = nil
 	w.clearRun()
-	if err := w.doc.SetRefined(j.refine, best.Code, best.Index); err != nil {
+	err := w.doc.As(document.RefineLine(j.refine, j.options.Steps, best.Index, j.options), func() error {
+		return w.doc.SetRefined(j.refine, best.Code, best.Index)
+	})
+	if err != nil {
 		w.fail(err)
 	}
 	w.wantCode(w.doc.Code())
@@ -430,23 +494,6 @@ func anySet(m *image.Alpha) bool {
 		}
 	}
 	return false
-}
-
-// changedClasses lists the classes that were painted or painted over.
-func changedClasses(base, painted *image.Paletted) []uint8 {
-	var seen [256]bool
-	for i, p := range painted.Pix {
-		if b := base.Pix[i]; b != p {
-			seen[b], seen[p] = true, true
-		}
-	}
-	var out []uint8
-	for i, s := range seen {
-		if s {
-			out = append(out, uint8(i))
-		}
-	}
-	return out
 }
 
 // stripValues are the strengths of the response strip's pictures.

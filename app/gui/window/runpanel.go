@@ -87,6 +87,7 @@ func (p *runPanel) set(ph phase) {
 	show(p.stop, ph == running || ph == paused)
 	show(p.accept, ph == done)
 	show(p.acceptEdit, ph == done || ph == paused)
+	p.accept.Text, p.accept.Style = words.T("run.accept"), control.Filled
 	p.acceptEdit.Style = control.Primary
 	if ph == paused {
 		p.acceptEdit.Style = control.Filled
@@ -98,6 +99,15 @@ func (p *runPanel) set(ph phase) {
 	if ph == paused {
 		p.start.Text = words.T("run.resume")
 	}
+	p.buttons.Refresh()
+	p.object.Refresh()
+}
+
+// reopened shows what can be done with a run that was accepted before.
+func (p *runPanel) reopened() {
+	p.accept.Text = words.T("run.choose")
+	p.accept.Style = control.Primary
+	p.acceptEdit.Hidden = true
 	p.buttons.Refresh()
 	p.object.Refresh()
 }

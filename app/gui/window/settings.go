@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"latentbrush/app/document"
 	"latentbrush/app/gui/action"
 	"latentbrush/app/gui/look"
+	"latentbrush/engine"
 )
 
 // Recent is one file that was open before.
@@ -18,6 +22,77 @@ type Recent struct {
 	Path  string    `json:"path"`
 	When  time.Time `json:"when"`
 	Thumb []byte    `json:"thumb,omitempty"` // a small PNG
+}
+
+// Bounds of the memory that the history may take, in megabytes.
+const (
+	leastMemory = 32
+	mostMemory  = 16384
+)
+
+// RunSettings are the user's settings of optimisations. The zero value becomes the engine's defaults.
+type RunSettings struct {
+	Search     string  `json:"search,omitempty"`
+	Steps      int     `json:"steps,omitempty"`
+	Rate       float64 `json:"rate,omitempty"`
+	Picture    float64 `json:"picture,omitempty"`    // weights; negative: none
+	Perceptual float64 `json:"perceptual,omitempty"` //
+	Prior      float64 `json:"prior,omitempty"`      //
+	Refine     int     `json:"refine,omitempty"`     // steps of a refinement
+}
+
+// searches are the families of differences that can be chosen, the recommended one first.
+var searches = []string{string(engine.SearchShared), string(engine.SearchPerRow), string(engine.SearchTwoStage), string(engine.SearchFree)}
+
+const (
+	mostSteps     = 2000
+	defaultRefine = 30
+)
+
+// defaults fills what is missing or cannot be.
+func (r *RunSettings) defaults() {
+	d := engine.DefaultSettings()
+	if !slices.Contains(searches, r.Search) {
+		r.Search = string(d.Search)
+	}
+	if r.Steps < 1 || r.Steps > mostSteps {
+		r.Steps = d.Steps
+	}
+	weight := func(v *float64, otherwise, most float64) {
+		if *v == 0 || !(*v >= -1 && *v <= most) {
+			*v = otherwise
+		}
+	}
+	weight(&r.Rate, d.Rate, 10)
+	r.Rate = math.Abs(r.Rate)
+	weight(&r.Picture, d.PictureWeight, 1e4)
+	weight(&r.Perceptual, d.PerceptualWeight, 1e4)
+	weight(&r.Prior, d.Prior, 1e4)
+	if r.Refine < 1 || r.Refine > mostSteps {
+		r.Refine = defaultRefine
+	}
+}
+
+// options are the settings as a document and its scripts have them: what is the engine's default is left out.
+func (r RunSettings) options() document.RunOptions {
+	d := engine.DefaultSettings()
+	own := func(v, otherwise float64) float64 {
+		if v == otherwise {
+			return 0
+		}
+		return v
+	}
+	return document.RunOptions{
+		Search: r.Search, Steps: r.Steps, Rate: own(r.Rate, d.Rate), PictureWeight: own(r.Picture, d.PictureWeight),
+		PerceptualWeight: own(r.Perceptual, d.PerceptualWeight), Prior: own(r.Prior, d.Prior),
+	}
+}
+
+// refinement are the settings of a refinement, which looks in its own family.
+func (r RunSettings) refinement(steps int) document.RunOptions {
+	o := r.options()
+	o.Search, o.Steps = "", steps
+	return o
 }
 
 // MaxRecents is how many recent files are kept.
@@ -42,8 +117,12 @@ type Settings struct {
 	Plain     bool               `json:"plain_dialogs,omitempty"` // the window's own file dialogs
 	Strip     bool               `json:"strip_provenance,omitempty"`
 	Model     string             `json:"model,omitempty"`
-	Steps     int                `json:"steps,omitempty"`
+	Run       RunSettings        `json:"run"`
+	Device    string             `json:"device,omitempty"`    // empty: the first that works
+	Still     bool               `json:"still,omitempty"`     // no pictures while a slider is dragged
+	Memory    int                `json:"memory_mb,omitempty"` // of the history, megabytes
 	Keys      *action.Keymap     `json:"keys,omitempty"`
+	Author    string             `json:"author,omitempty"` // of share packs
 	Recents   []Recent           `json:"recents,omitempty"`
 
 	path string
@@ -72,8 +151,12 @@ func (s *Settings) defaults() {
 	if !(s.Brush > 0 && s.Brush <= 1) {
 		s.Brush = 0.05
 	}
-	if s.Steps < 1 || s.Steps > 2000 {
-		s.Steps = 100
+	s.Run.defaults()
+	if s.Memory < leastMemory || s.Memory > mostMemory {
+		s.Memory = document.DefaultMaxBytes >> 20
+	}
+	if _, err := engine.ParseDevice(s.Device); err != nil {
+		s.Device = ""
 	}
 	if s.Keys == nil {
 		s.Keys = &action.Keymap{}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/jpeg"
 	"io/fs"
 	"math/rand/v2"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"latentbrush/app/document"
+	"latentbrush/app/document/perform"
 	"latentbrush/app/gui/control"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
@@ -55,14 +55,16 @@ type studio struct {
 	jobNote string
 
 	photos darkroom
+	shelf  shelf
 
 	lib     *vectors.Library
 	starred bool
 	thumbs  map[string]image.Image
 
-	job     *job
-	live    bool
-	liveSeq int
+	job       *job
+	recording document.NodeID // at which a recording began, 0 for none
+	live      bool
+	liveSeq   int
 
 	sampleSeeds []uint64
 	sampleThumb map[uint64]image.Image
@@ -78,6 +80,7 @@ type studio struct {
 
 	filterFocus, showFilter func()
 	leakOn                  bool
+	dragging                bool // a slider moves, and pictures wait for its end
 	lastTouch               time.Time
 	lastDir                 string
 	handOn, contour         bool
@@ -154,7 +157,7 @@ func (w *Window) useEngine(eng Engine, path string) {
 	if err := w.openLibrary(); err != nil {
 		w.fail(err)
 	}
-	doc, err := document.New(spaceOf(w.info))
+	doc, err := document.New(perform.Space(w.info))
 	if err != nil {
 		w.fail(err)
 		return
@@ -192,32 +195,14 @@ func (w *Window) closeEngine() {
 	}
 }
 
-// spaceOf describes the documents of a model.
-func spaceOf(i engine.Info) document.Space {
-	s := document.Space{
-		Model: vectors.Model{ID: i.Manifest.ID, Fingerprint: i.Fingerprint},
-		Rows:  i.Rows, Dim: i.Dim, Width: i.Width, Height: i.Height,
-	}
-	for k, c := range i.Manifest.Classes {
-		d := document.Class{ID: uint8(k), Name: c.Name, Colour: color.RGBA(c.Colour), Pair: uint8(k)}
-		if c.Pair != nil {
-			d.Pair = uint8(*c.Pair)
-		}
-		s.Classes = append(s.Classes, d)
-	}
-	if len(s.Classes) == 0 { // a model without a label head: one class, nothing to paint
-		s.Classes = []document.Class{{Name: "picture", Colour: color.RGBA{128, 128, 128, 255}}}
-	}
-	return s
-}
-
 // useDocument shows a document.
 func (w *Window) useDocument(doc *document.Document, path string) {
 	w.endJob()
 	if w.unsub != nil {
 		w.unsub()
 	}
-	w.doc, w.path = doc, path
+	w.doc, w.path, w.recording = doc, path, 0
+	doc.SetHistoryLimits(0, w.settings.Memory<<20)
 	w.strips = map[document.EditID][]image.Image{}
 	w.nodeThumb = map[document.NodeID]nodeThumb{}
 	w.before, w.beforeK, w.shown = nil, nil, nil
@@ -422,7 +407,7 @@ func (w *Window) changed(a document.Aspect) {
 		if w.job != nil && !w.job.own {
 			w.endJob()
 		}
-		if code := w.doc.Code(); !code.Empty() && !sameCode(code, w.wanted) {
+		if code := w.doc.Code(); !code.Empty() && !w.dragging && !sameCode(code, w.wanted) {
 			w.wantCode(code)
 		}
 		w.strips = map[document.EditID][]image.Image{}
@@ -441,6 +426,9 @@ func (w *Window) changed(a document.Aspect) {
 	}
 	if a&document.Options != 0 {
 		w.run.setLive(w.doc.Scene().Settings.Live)
+	}
+	if a&(document.Choices|document.Code|document.Picture) != 0 {
+		w.showLastRun()
 	}
 	if a&document.History != 0 {
 		w.showHistory()

@@ -309,13 +309,14 @@ func (w *Window) buildDock() {
 		Up: words.T("edit.up"), Down: words.T("edit.down"), Remove: words.T("edit.remove"),
 	}, control.EditEvents{
 		Select: w.selectEdit, Strength: w.setStrength, Toggle: w.toggleEdit, Refine: w.refineEdit, Reset: w.resetEdit,
-		Move: w.moveEdit, Remove: w.removeEdit, Menu: w.editMenu, Key: func(e *fyne.KeyEvent) { w.keys.typed(e) },
+		Move: w.moveEdit, Remove: w.removeEdit, Menu: w.editMenu, Resolve: w.resolveConflict, Key: func(e *fyne.KeyEvent) { w.keys.typed(e) },
 	}, words.T("edit.empty"))
 
 	w.library = control.NewThumbs(66, false, true)
 	w.library.Empty = words.T("library.empty")
 	w.library.OnTap = w.applyVector
 	w.library.OnMenu = w.vectorMenu
+	w.library.Many = true
 	search := newLine("")
 	search.SetPlaceHolder(words.T("library.search"))
 	search.OnChanged = func(string) { w.showLibrary() }
@@ -401,7 +402,7 @@ func (i *inset) Layout(os []fyne.CanvasObject, z fyne.Size) {
 
 // buildPanes makes the two views of the present document, or empty ones.
 func (w *Window) buildPanes() {
-	var picture, mask fyne.CanvasObject = container.NewWithoutLayout(), container.NewWithoutLayout()
+	var picture, mask fyne.CanvasObject = control.NewPanel(look.SurfaceLow, "", container.NewWithoutLayout()), control.NewPanel(look.SurfaceLow, "", container.NewWithoutLayout())
 	if w.stage != nil {
 		picture, mask = w.picturePane, w.maskPane
 	}
@@ -514,6 +515,9 @@ func (w *Window) showTitle() {
 		}
 		if w.doc.Dirty() {
 			name += " •"
+		}
+		if w.recording != 0 {
+			name += "  ● " + words.T("title.recording")
 		}
 	}
 	w.top.title.Set(name)
