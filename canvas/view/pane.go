@@ -35,7 +35,7 @@ type Pane struct {
 	clip   *container.Clip
 	inner  *fyne.Container
 	images []*fynecanvas.Image
-	margin bars
+	margin fills
 	grid   bars
 	cross  bars
 	split  bars

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"image"
 	"image/color"
 	"math"
 	"strconv"
@@ -55,6 +56,60 @@ func (b *bars) end() bool {
 func (b *bars) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {
 	for _, r := range b.all {
 		objects = append(objects, r)
+	}
+	return objects
+}
+
+// fills is a pool of filled rectangles like bars, for large areas: they are drawn
+// as a stretched pixel. The toolkit's own rectangle takes a software driver nearly
+// twice as long for each pixel covered.
+type fills struct {
+	all   []*fynecanvas.Image
+	tone  []color.Color
+	used  int
+	known int
+}
+
+func (f *fills) begin() { f.used = 0 }
+
+// add fills a rectangle, given in screen pixels.
+func (f *fills) add(u units, x0, y0, x1, y1 float64, tone color.Color) {
+	if f.used == len(f.all) {
+		f.all = append(f.all, &fynecanvas.Image{FillMode: fynecanvas.ImageFillStretch, ScaleMode: fynecanvas.ImageScalePixels})
+		f.tone = append(f.tone, nil)
+	}
+	m := f.all[f.used]
+	fresh := f.tone[f.used] != tone
+	if fresh {
+		pixel := image.NewRGBA(image.Rect(0, 0, 1, 1))
+		pixel.Set(0, 0, tone)
+		m.Image, f.tone[f.used] = pixel, tone
+	}
+	f.used++
+	m.Move(u.pos(x0, y0))
+	if want := u.size(x1-x0, y1-y0); fresh || m.Size() != want {
+		m.Resize(want)
+		m.Refresh()
+	}
+	if m.Hidden {
+		m.Show()
+	}
+}
+
+func (f *fills) end() bool {
+	for _, m := range f.all[f.used:] {
+		if !m.Hidden {
+			m.Hide()
+		}
+	}
+	grown := len(f.all) > f.known
+	f.known = len(f.all)
+	return grown
+}
+
+func (f *fills) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {
+	for _, m := range f.all {
+		objects = append(objects, m)
 	}
 	return objects
 }

@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"latentbrush/app/gui/look"
@@ -172,6 +173,8 @@ func (c *Caption) CreateRenderer() fyne.WidgetRenderer {
 }
 
 // Panel is a plain surface of a theme colour, with an optional line at one edge.
+// One of the window's own background colour is not painted, because the window is
+// cleared to it: such a panel must not lie above anything.
 type Panel struct {
 	widget.BaseWidget
 	Hue  fyne.ThemeColorName
@@ -210,6 +213,7 @@ func (p *Panel) CreateRenderer() fyne.WidgetRenderer {
 	}
 	r.refresh = func() {
 		back.FillColor, line.FillColor = look.C(p.Hue), look.C(look.Line)
+		back.Hidden = back.FillColor == look.C(theme.ColorNameBackground)
 		r.layout(p.BaseWidget.Size())
 		back.Refresh()
 		line.Refresh()

@@ -22,7 +22,7 @@ func newPaneView(name string, body fyne.CanvasObject) *paneView {
 	v.name.Least, v.note.Least = 40, 30
 	v.note.Right = true
 	v.note.Hue = look.TextFaint
-	v.head = container.New(&headLayout{}, v.name, v.note)
+	v.head = control.NewPanel(look.SurfaceLow, "", container.New(&headLayout{}, v.name, v.note))
 	return v
 }
 
@@ -50,6 +50,8 @@ func newPanes(picture, mask fyne.CanvasObject) *panes {
 	p := &panes{layout: &panesLayout{share: 0.5}}
 	p.picture = newPaneView(words.T("pane.picture"), picture)
 	p.mask = newPaneView(words.T("pane.mask"), mask)
+	// Nothing lies below the panes: they fill their place, and a surface behind
+	// them would cost as much to draw as the pictures.
 	back := control.NewPanel(look.SurfaceLow, "", container.NewWithoutLayout())
 	line := control.NewHandle(true, func(d float32) {
 		w := p.object.Size().Width
@@ -76,7 +78,7 @@ type panesLayout struct {
 func (*panesLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(200, 160) }
 
 func (l *panesLayout) Layout(os []fyne.CanvasObject, z fyne.Size) {
-	os[0].Resize(z)
+	back := os[0]
 	first, second := os[1:3], os[3:5]
 	if l.swapped {
 		first, second = second, first
@@ -94,6 +96,7 @@ func (l *panesLayout) Layout(os []fyne.CanvasObject, z fyne.Size) {
 		second[0].Hide()
 		second[1].Hide()
 		line.Hide()
+		back.Hide()
 		put(first, 0, z.Width)
 		return
 	}
@@ -101,6 +104,9 @@ func (l *panesLayout) Layout(os []fyne.CanvasObject, z fyne.Size) {
 	put(first, 0, w)
 	put(second, w+6, z.Width-w-6)
 	line.Show()
+	back.Show()
+	back.Move(fyne.NewPos(w, 0))
+	back.Resize(fyne.NewSize(6, z.Height))
 	line.Move(fyne.NewPos(w, 0))
 	line.Resize(fyne.NewSize(6, z.Height))
 }

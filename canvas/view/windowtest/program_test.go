@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,26 @@ func labels(side int) *image.Paletted {
 		m.Pix[i] = uint8(i / side * 3 / side)
 	}
 	return m
+}
+
+// cpuTicks is the processor time that this program has used, on all cores and
+// with the drawing of the software driver, in hundredths of a second. It is 0
+// where the system does not tell.
+func cpuTicks() int {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
+	}
+	// The fields after the name of the program, which is in brackets; times in
+	// user and kernel mode are the 14th and 15th of all (proc(5)).
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	kernel, _ := strconv.Atoi(fields[12])
+	return user + kernel
 }
 
 // program opens two panes on a label map in a window and answers questions, a
@@ -150,6 +171,8 @@ func program(side int) {
 			return "ok"
 		case "frames":
 			return fmt.Sprint(frames)
+		case "cpu":
+			return fmt.Sprint(cpuTicks())
 		case "moments":
 			var b strings.Builder
 			// The first is the press, not a motion.
