@@ -16,7 +16,7 @@ const maxRecipe = 32
 // Recipe says how algebra made a vector, and from what. Recipes nest: an
 // ingredient that was itself made carries its own.
 type Recipe struct {
-	// Op is the operation: "average", "subtract", "scale", "orthogonalise", "restrict" or "combine".
+	// Op is the operation: "average", "subtract", "scale", "orthogonalise", "restrict", "local" or "combine".
 	Op string `json:"op"`
 	// Of lists the ingredients in the order of the operation's arguments.
 	Of []Ingredient `json:"of"`
@@ -505,4 +505,15 @@ func (r *Recipe) String() string {
 		fmt.Fprintf(&b, "; rows %v", r.Rows)
 	}
 	return b.String() + ")"
+}
+
+// Local returns v with the delta of a search that left out what acts outside its region,
+// and keeps how it was made.
+func Local(name string, v *Vector, delta latent.Code) (*Vector, error) {
+	if !delta.SameSize(v.Delta) {
+		return nil, fmt.Errorf("vectors: a delta of %d × %d for %q, which has %d × %d: %w", delta.Rows, delta.Dim, v.Name, v.Rows, v.Dim, ErrWrongSize)
+	}
+	out := derived(name, "local", delta, v)
+	out.Recipe.Of = []Ingredient{ingredient(v, 1)}
+	return out, nil
 }

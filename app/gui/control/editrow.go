@@ -38,6 +38,7 @@ type EditEvents struct {
 	Move     func(id string, by int)
 	Remove   func(id string)
 	Menu     func(id string, at fyne.Position)
+	Resolve  func(id string) // the warning was clicked
 	Key      func(*fyne.KeyEvent)
 }
 
@@ -148,6 +149,7 @@ type editRow struct {
 	slider *Strength
 	tools  []*Button
 	reset  *Button
+	warn   *Button
 }
 
 var (
@@ -187,6 +189,7 @@ func newEditRow(s *EditStack) *editRow {
 		}
 	}
 	r.reset = NewSmallButton("reset", s.names.Reset, id(ev.Reset))
+	r.warn = NewSmallButton("warning", "", id(ev.Resolve))
 	r.tools = []*Button{
 		NewSmallButton("refine", s.names.Refine, id(ev.Refine)),
 		NewSmallButton("chevron-up", s.names.Up, move(-1)),
@@ -194,7 +197,7 @@ func newEditRow(s *EditStack) *editRow {
 		NewSmallButton("trash", s.names.Remove, id(ev.Remove)),
 	}
 	keep := func(on bool) { r.hover = on; r.Refresh() }
-	r.slider.OnHover, r.on.OnHover, r.reset.OnHover = keep, keep, keep
+	r.slider.OnHover, r.on.OnHover, r.reset.OnHover, r.warn.OnHover = keep, keep, keep, keep
 	for _, b := range r.tools {
 		b.OnHover = keep
 	}
@@ -236,7 +239,7 @@ func (r *editRow) CreateRenderer() fyne.WidgetRenderer {
 	name := label("", look.TextBody, false)
 	value := label("", look.TextBody, true)
 	badgeBack, badge := box(color.Transparent, 7), label("", 9.5, false)
-	warn := NewSmallButton("warning", "", nil)
+	warn := r.warn
 	q := &simple{objects: []fyne.CanvasObject{back, line, r.on, name, badgeBack, badge, warn, value, r.reset}}
 	for _, b := range r.tools {
 		q.objects = append(q.objects, b)

@@ -3,6 +3,7 @@ package control
 import (
 	"image"
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -22,6 +23,9 @@ type Thumb struct {
 	Faded  bool   // a file that is gone
 	Badge  string // small text over the picture's corner
 	Detail string // tip
+	Broken bool   // a file that cannot be read
+	Stars  string // beside the star
+	Mark   int    // 1 marked as yes, -1 as no
 }
 
 // Thumbs shows pictures with names, either as a grid that scrolls down or, with
@@ -34,10 +38,16 @@ type Thumbs struct {
 	ShowNames bool
 	OnTap     func(key string)
 	OnMenu    func(key string, at fyne.Position)
-	Empty     string // shown when there is nothing
+	// Many lets the user pick several cells: Ctrl and a click adds or removes one, Shift and
+	// a click takes all from the last one. OnPick is called after each change.
+	Many   bool
+	OnPick func()
+	Empty  string // shown when there is nothing
 
 	items    []Thumb
 	selected string
+	picked   map[string]bool
+	last     string // where a row of picks begins
 	scroll   *container.Scroll
 	inner    *thumbSheet
 	cells    []*thumbCell
@@ -76,6 +86,60 @@ func (t *Thumbs) Select(key string) {
 	if t.selected != key {
 		t.selected = key
 		t.fill()
+	}
+}
+
+// Picked returns the keys of the picked cells in their order; the selected one when none is.
+func (t *Thumbs) Picked() []string {
+	var out []string
+	for _, i := range t.items {
+		if t.picked[i.Key] {
+			out = append(out, i.Key)
+		}
+	}
+	if len(out) == 0 && t.selected != "" && slices.ContainsFunc(t.items, func(i Thumb) bool { return i.Key == t.selected }) {
+		out = append(out, t.selected)
+	}
+	return out
+}
+
+// Pick picks exactly these cells.
+func (t *Thumbs) Pick(keys ...string) {
+	t.picked = map[string]bool{}
+	for _, k := range keys {
+		t.picked[k] = true
+	}
+	t.fill()
+	if t.OnPick != nil {
+		t.OnPick()
+	}
+}
+
+// pick follows a click with Ctrl, or with Shift.
+func (t *Thumbs) pick(key string, through bool) {
+	if t.picked == nil {
+		t.picked = map[string]bool{}
+	}
+	if len(t.picked) == 0 && t.selected != "" {
+		t.picked[t.selected], t.last = true, t.selected
+	}
+	at := func(k string) int { return slices.IndexFunc(t.items, func(i Thumb) bool { return i.Key == k }) }
+	from, to := at(t.last), at(key)
+	if through && from >= 0 && to >= 0 {
+		for i := min(from, to); i <= max(from, to); i++ {
+			t.picked[t.items[i].Key] = true
+		}
+	} else {
+		if t.picked[key] {
+			delete(t.picked, key)
+		} else {
+			t.picked[key] = true
+		}
+		t.last = key
+	}
+	t.fill()
+	if t.OnPick != nil {
+		t.OnPick()
 	}
 }
 
@@ -127,7 +191,7 @@ func (t *Thumbs) fill() {
 		if t.Strip {
 			pos = fyne.NewPos(float32(k)*cell.Width+1, 1)
 		}
-		c.set(t.items[k], t.items[k].Key == t.selected && t.selected != "")
+		c.set(t.items[k], t.items[k].Key == t.selected && t.selected != "", t.picked[t.items[k].Key])
 		c.Move(pos)
 		c.Resize(fyne.NewSize(cell.Width-6, cell.Height-4))
 		t.inner.shown = append(t.inner.shown, c)
@@ -197,6 +261,7 @@ type thumbCell struct {
 	owner    *Thumbs
 	data     Thumb
 	selected bool
+	picked   bool
 	hover    bool
 }
 
@@ -207,11 +272,11 @@ var (
 	_ fyne.Accessible        = (*thumbCell)(nil)
 )
 
-func (c *thumbCell) set(t Thumb, selected bool) {
-	if c.data == t && c.selected == selected {
+func (c *thumbCell) set(t Thumb, selected, picked bool) {
+	if c.data == t && c.selected == selected && c.picked == picked {
 		return
 	}
-	c.data, c.selected = t, selected
+	c.data, c.selected, c.picked = t, selected, picked
 	c.Refresh()
 }
 
@@ -219,6 +284,14 @@ func (c *thumbCell) AccessibilityLabel() string             { return c.data.Name
 func (c *thumbCell) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
 
 func (c *thumbCell) Tapped(*fyne.PointEvent) {
+	if mods := modifiers(); c.owner.Many && mods&(fyne.KeyModifierControl|fyne.KeyModifierShift) != 0 {
+		c.owner.pick(c.data.Key, mods&fyne.KeyModifierShift != 0)
+		return
+	}
+	if len(c.owner.picked) > 0 {
+		c.owner.Pick()
+	}
+	c.owner.last = c.data.Key
 	if c.owner.OnTap != nil {
 		c.owner.OnTap(c.data.Key)
 	}
@@ -248,10 +321,13 @@ func (c *thumbCell) CreateRenderer() fyne.WidgetRenderer {
 	back, ring := box(color.Transparent, look.Radius), box(color.Transparent, look.Radius+1)
 	img := picture()
 	img.CornerRadius = look.Radius
-	star := icon("star-full", look.Warn, 13)
+	star, stars := icon("star-full", look.Warn, 13), label("", 9.5, true)
+	starBack := box(color.Transparent, 3)
+	mark := icon("check", look.OnAccent, 13)
+	markBack := box(color.Transparent, 9)
 	name := label("", look.TextCaption, false)
 	badgeBack, badge := box(color.Transparent, 3), label("", 9.5, true)
-	r := &simple{objects: []fyne.CanvasObject{back, img, ring, star, badgeBack, badge, name}}
+	r := &simple{objects: []fyne.CanvasObject{back, img, ring, starBack, star, stars, markBack, mark, badgeBack, badge, name}}
 	r.min = func() fyne.Size { return fyne.NewSquareSize(24) }
 	r.layout = func(z fyne.Size) {
 		side := z.Width
@@ -264,6 +340,15 @@ func (c *thumbCell) CreateRenderer() fyne.WidgetRenderer {
 		ring.Resize(fyne.NewSquareSize(side))
 		star.Resize(fyne.NewSquareSize(13))
 		star.Move(fyne.NewPos(side-16, 3))
+		n := stars.MinSize()
+		stars.Resize(n)
+		stars.Move(fyne.NewPos(side-17-n.Width, 3.5))
+		starBack.Resize(fyne.NewSize(n.Width+19, 15))
+		starBack.Move(fyne.NewPos(side-20-n.Width, 2))
+		markBack.Resize(fyne.NewSquareSize(18))
+		markBack.Move(fyne.NewPos(4, 4))
+		mark.Resize(fyne.NewSquareSize(13))
+		mark.Move(fyne.NewPos(6.5, 6.5))
 		b := badge.MinSize()
 		badge.Resize(b)
 		badge.Move(fyne.NewPos(6, side-b.Height-4))
@@ -289,12 +374,34 @@ func (c *thumbCell) CreateRenderer() fyne.WidgetRenderer {
 		ring.FillColor = color.Transparent
 		ring.StrokeWidth, ring.StrokeColor = 0, color.Transparent
 		switch {
-		case c.selected:
+		case c.selected, c.picked:
 			ring.StrokeWidth, ring.StrokeColor = 2, look.C(look.Accent)
 		case c.hover:
 			ring.StrokeWidth, ring.StrokeColor = 1, look.C(look.TextSoft)
 		}
 		star.Hidden = !c.data.Star
+		stars.Text, stars.Color, stars.Hidden = c.data.Stars, look.C(look.Warn), !c.data.Star || c.data.Stars == ""
+		starBack.FillColor, starBack.Hidden = color.NRGBA{A: 120}, stars.Hidden
+		sign, hue := "check", look.Accent
+		switch {
+		case c.data.Mark > 0:
+			hue = look.Good
+		case c.data.Mark < 0:
+			sign, hue = "close", look.Bad
+		case c.data.Broken:
+			sign, hue = "warning", look.Bad
+		}
+		if !c.picked && c.data.Mark == 0 && !c.data.Broken {
+			sign = ""
+		}
+		mark.Hidden, markBack.Hidden = sign == "", sign == ""
+		if sign != "" {
+			setIcon(mark, sign, look.OnAccent)
+			markBack.FillColor = look.C(hue)
+			if c.data.Mark != 0 {
+				ring.StrokeWidth, ring.StrokeColor = 2, look.C(hue)
+			}
+		}
 		name.Hidden = !c.owner.ShowNames
 		name.Color = look.C(look.TextSoft)
 		if c.hover || c.selected {

@@ -168,7 +168,7 @@ func (c *cropSheet) stopSearch() {
 	if c.search != nil {
 		c.search()
 		c.search = nil
-		c.auto.Active = false
+		c.auto.Text = words.T("crop.auto")
 		c.auto.Refresh()
 	}
 }
@@ -181,7 +181,7 @@ func (c *cropSheet) propose() {
 	}
 	ctx, stop := context.WithCancel(c.ctx)
 	c.search = stop
-	c.auto.Active = true
+	c.auto.Text = words.T("crop.looking")
 	c.auto.Refresh()
 	w, em, from, k := c.w, c.em, c.small, c.scale
 	width, height := w.info.Width, w.info.Height

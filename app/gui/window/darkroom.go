@@ -59,9 +59,9 @@ func newPhotoBar(w *Window) *photoBar {
 	b.error = soft("")
 	b.error.Least = 60
 	b.range_ = control.NewButton(control.Pill, "", "", nil)
-	b.difference = control.NewButton(control.Filled, "leak", words.T("photo.difference-button"), run("photo.difference"))
+	b.difference = control.NewButton(control.Flat, "leak", words.T("photo.difference-button"), run("photo.difference"))
 	b.difference.Name = words.T("photo.difference-tip")
-	b.leftover = control.NewButton(control.Filled, "image", words.T("photo.leftover"), run("photo.leftover"))
+	b.leftover = control.NewButton(control.Flat, "image", words.T("photo.leftover"), run("photo.leftover"))
 	b.leftover.Name = words.T("photo.leftover-tip")
 	crop := control.NewButton(control.Filled, "fit", words.T("photo.crop"), run("photo.crop"))
 	crop.Name = words.T("action.photo.crop")
@@ -222,10 +222,7 @@ func (w *Window) toggleLeftover() {
 
 func (w *Window) refreshPhoto() {
 	w.showPhoto()
-	w.wanted = w.doc.Code()
-	if w.watcher != nil {
-		w.watcher.Show(w.wanted)
-	}
+	w.wantCode(w.doc.Code())
 }
 
 // pasteFormats are what an edited photo can be written as.
@@ -297,10 +294,10 @@ func (w *Window) exportPhoto() {
 		})
 	}
 	for _, f := range pasteFormats {
-		formats = append(formats, control.NewButton(control.Filled, "", strings.ToUpper(string(f)), func() { format = f; tell() }))
+		formats = append(formats, control.NewButton(control.Flat, "", strings.ToUpper(string(f)), func() { format = f; tell() }))
 	}
 	for i, k := range []string{"paste.change", "paste.replace"} {
-		b := control.NewButton(control.Filled, "", words.T(k), func() { o.Replace = i == 1; tell(); preview() })
+		b := control.NewButton(control.Flat, "", words.T(k), func() { o.Replace = i == 1; tell(); preview() })
 		b.Name = words.T(k + "-tip")
 		modes = append(modes, b)
 	}

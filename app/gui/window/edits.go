@@ -1,6 +1,7 @@
 package window
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (w *Window) showEdits() {
 		} else if e.Library == "" {
 			d.Badge = words.T("edit.unsaved")
 		}
-		if lo, hi, ok := e.Calibration.Safe(); ok {
+		if lo, hi, ok := w.calibrationOf(e).Safe(); ok {
 			d.SafeLo, d.SafeHi = lo, hi
 		}
 		rows = append(rows, d)
@@ -80,8 +81,14 @@ func (w *Window) setStrength(id string, v float64, final bool) {
 	w.lastTouch = time.Now()
 	w.endJob()
 	w.selected = editID(id)
+	w.dragging = w.settings.Still && !final
 	if err := w.doc.SetStrength(editID(id), v, final); err != nil {
 		w.fail(err)
+	}
+	if w.dragging = false; final && w.settings.Still {
+		if code := w.doc.Code(); !sameCode(code, w.wanted) {
+			w.wantCode(code)
+		}
 	}
 	if final {
 		w.trace("strength %.2f", v)
@@ -144,6 +151,8 @@ func (w *Window) editMenu(id string, at fyne.Position) {
 			w.prompt(words.T("edit.rename"), words.T("vector.name"), e.Name, words.T("ok"), func(n string) { w.check(w.doc.RenameEdit(eid, n)) })
 		}),
 		item(words.T("run.keep"), func() { w.keepEdit(eid) }),
+		item(words.T("edit.rows"), func() { w.limitEdit(eid, "restrict") }),
+		item(words.T("edit.local"), func() { w.limitEdit(eid, "local") }),
 		item(words.T("edit.up"), func() { w.moveEditBy(eid, -1) }),
 		item(words.T("edit.down"), func() { w.moveEditBy(eid, 1) }),
 		fyne.NewMenuItemSeparator(),
@@ -205,9 +214,7 @@ func (w *Window) keepEdit(id document.EditID) {
 			return
 		}
 		w.check(w.doc.LinkEdit(id, entry.ID, v))
-		w.dock.Open("library")
-		w.showLibrary()
-		w.library.Select(entry.ID)
+		w.added(entry)
 		w.trace("vector %s", name)
 		w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
 	})
@@ -241,19 +248,44 @@ func (w *Window) showLibrary() {
 		q.MinRating = 1
 	}
 	var items []control.Thumb
-	for _, e := range w.lib.Search(q) {
-		t := control.Thumb{Key: e.ID, Name: vectorName(e), Image: w.thumbs[e.ID], Star: e.Rating > 0, Detail: w.vectorDetail(e)}
-		if e.Err != nil {
-			t.Faded, t.Detail = true, sentence(e.Err)
+	for _, e := range w.found(q) {
+		t := control.Thumb{Key: e.ID, Name: vectorName(e), Image: w.thumbs[e.ID], Star: e.Rating > 0, Stars: strconv.Itoa(e.Rating), Detail: w.vectorDetail(e)}
+		switch {
+		case e.Err != nil:
+			t.Faded, t.Broken, t.Image, t.Detail = true, true, nil, words.T("library.broken", e.Name, sentence(e.Err))
+		case w.shelf.measuring[e.ID]:
+			t.Badge = "…"
+		case w.shelf.twins[e.ID] != "":
+			t.Badge = "≈"
 		}
 		items = append(items, t)
 	}
 	w.library.SetItems(items)
+	w.watchLibrary()
 	w.loadThumbs()
 	if s := w.sect["library"]; s.Note != strconv.Itoa(len(items)) {
 		s.Note = strconv.Itoa(len(items))
 		w.dock.Refresh()
 	}
+}
+
+// found are the entries that a query selects; words are also looked for in the names as
+// they are shown.
+func (w *Window) found(q vectors.Query) []vectors.Entry {
+	out := w.lib.Search(q)
+	if len(q.Words) == 0 {
+		return out
+	}
+	words := q.Words
+	q.Words = nil
+	for _, e := range w.lib.Search(q) {
+		name := strings.ToLower(vectorName(e))
+		missing := slices.ContainsFunc(words, func(s string) bool { return !strings.Contains(name, strings.ToLower(s)) })
+		if !missing && !slices.ContainsFunc(out, func(o vectors.Entry) bool { return o.ID == e.ID }) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // vectorName translates the names of the vectors that come with the model.
@@ -266,6 +298,12 @@ func vectorName(e vectors.Entry) string {
 
 func (w *Window) vectorDetail(e vectors.Entry) string {
 	parts := []string{vectorName(e)}
+	if w.shelf.measuring[e.ID] {
+		parts = append(parts, words.T("fact.measuring"))
+	}
+	if t := w.shelf.twins[e.ID]; t != "" {
+		parts = append(parts, words.T("library.twin", t))
+	}
 	if e.Generalisation.Seeds > 0 {
 		parts = append(parts, words.T("vector.works", int(e.Generalisation.Success*100+0.5)))
 	}
@@ -349,58 +387,6 @@ func (w *Window) applyVector(id string) {
 	w.journal()
 }
 
-// vectorMenu is the menu of a vector of the library.
-func (w *Window) vectorMenu(id string, at fyne.Position) {
-	e, err := w.lib.Entry(id)
-	if err != nil {
-		return
-	}
-	item := fyne.NewMenuItem
-	own := func(m *fyne.MenuItem) *fyne.MenuItem {
-		m.Disabled = e.Bundled
-		return m
-	}
-	star := words.T("library.star")
-	if e.Rating > 0 {
-		star = words.T("library.unstar")
-	}
-	done := func(_ vectors.Entry, err error) {
-		if err != nil {
-			w.fail(err)
-		}
-		w.showLibrary()
-	}
-	control.PopUpMenu(w.canvas(), at,
-		item(words.T("library.apply"), func() { w.applyVector(id) }),
-		own(item(star, func() {
-			n := 5
-			if e.Rating > 0 {
-				n = 0
-			}
-			done(w.lib.Rate(id, n))
-		})),
-		own(item(words.T("edit.rename"), func() {
-			w.prompt(words.T("edit.rename"), words.T("vector.name"), e.Name, words.T("ok"), func(n string) { done(w.lib.Rename(id, n)) })
-		})),
-		own(item(words.T("library.tags"), func() {
-			w.prompt(words.T("library.tags"), words.T("library.tags-text"), strings.Join(e.Tags, " "), words.T("ok"), func(n string) {
-				done(w.lib.SetTags(id, strings.Fields(strings.ReplaceAll(n, "#", ""))...))
-			})
-		})),
-		item(words.T("library.duplicate"), func() { done(w.lib.Duplicate(id, e.Name+" 2")) }),
-		item(words.T("action.vector.export"), func() { w.exportVector(id) }),
-		fyne.NewMenuItemSeparator(),
-		own(item(words.T("library.delete"), func() {
-			if err := w.lib.Delete(id); err != nil {
-				w.fail(err)
-				return
-			}
-			w.showLibrary()
-			w.toasts.Show(words.T("library.deleted", e.Name), look.Accent, words.T("action.edit.undo"), func() { done(w.lib.Undelete(id)) })
-		})),
-	)
-}
-
 func (w *Window) importVector(path string) {
 	if w.lib == nil {
 		w.say(words.T("no-model"))
@@ -423,9 +409,7 @@ func (w *Window) importVector(path string) {
 		w.fail(err)
 		return
 	}
-	w.dock.Open("library")
-	w.showLibrary()
-	w.library.Select(e.ID)
+	w.added(e)
 	w.toasts.Show(words.T("vector.imported", v.Name), look.Good, "", nil)
 }
 

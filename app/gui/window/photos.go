@@ -141,7 +141,7 @@ func (w *Window) takeEmbedded(em Embedder, src document.Source, cut *image.RGBA,
 				w.log(err.Error())
 			}
 			w.journal()
-			w.showPhoto()
+			w.refreshPhoto()
 			text, hue := words.T("photo.done", fmt.Sprintf("%.1f", s.PSNR), fmt.Sprintf("%.1f", s.Difference)), look.Good
 			if fit.Outside() {
 				text, hue = text+" "+words.T("photo.outside"), look.Warn

@@ -1,0 +1,596 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"latentbrush/app/gui/control"
+	"latentbrush/app/gui/look"
+	"latentbrush/app/gui/words"
+	"latentbrush/engine"
+	"latentbrush/engine/latent"
+	"latentbrush/engine/learning"
+	"latentbrush/vectors"
+)
+
+// The sizes of the dialogs that find directions.
+const (
+	exampleBatch = 32
+	exampleSeed  = 9_000_000
+	axesShown    = 12
+	discoverTile = 96
+)
+
+// examples is the dialog in which pictures are marked as having a property or not, and a
+// direction is learnt from the marks.
+type examples struct {
+	w      *Window
+	t      teacher
+	grid   *control.Thumbs
+	frames []engine.Frame
+	thumbs []image.Image
+	marks  []int
+	next   uint64
+	class  *widget.Select
+	what   *widget.Select
+	told   *control.Caption
+	name   *line
+	strip  [5]*control.Framed
+	keep   *control.Button
+	result *vectors.Vector
+	sheet  *control.Sheet
+	ctx    context.Context
+	stop   context.CancelFunc
+}
+
+// measures are the statistics that pictures can be marked by.
+var measures = []string{"area", "width", "height", "x", "y"}
+
+// learnFromExamples opens the dialog.
+func (w *Window) learnFromExamples() {
+	t, ok := w.eng.(teacher)
+	if !ok {
+		w.say(words.T("no-model"))
+		return
+	}
+	w.endJob()
+	e := &examples{w: w, t: t, next: exampleSeed}
+	var cancel context.CancelFunc
+	e.ctx, cancel = context.WithCancel(w.ctx)
+	e.grid = control.NewThumbs(discoverTile, false, false)
+	e.grid.OnTap = func(key string) { e.mark(key, 1) }
+	e.grid.OnMenu = func(key string, _ fyne.Position) { e.mark(key, -1) }
+	more := control.NewButton(control.Filled, "plus", words.T("examples.more"), e.more)
+	clear := control.NewButton(control.Filled, "reset", words.T("examples.clear"), func() {
+		clear(e.marks)
+		e.show()
+	})
+	var names []string
+	ids := map[string]string{}
+	for _, c := range w.info.Manifest.Classes {
+		n := className(c.Name)
+		names = append(names, n)
+		ids[n] = c.Name
+	}
+	e.class = widget.NewSelect(names, nil)
+	e.class.PlaceHolder = words.T("examples.class")
+	var whats []string
+	for _, m := range measures {
+		whats = append(whats, words.T("examples."+m))
+	}
+	e.what = widget.NewSelect(whats, nil)
+	e.what.SetSelectedIndex(0)
+	byLabel := control.NewButton(control.Filled, "tag", words.T("examples.mark"), func() {
+		if e.class.Selected != "" {
+			e.markBy(measures[max(0, e.what.SelectedIndex())] + "(" + ids[e.class.Selected] + ")")
+		}
+	})
+	byLabel.Name = words.T("examples.mark-tip")
+	e.told = soft("")
+	e.name = newLine("")
+	e.name.SetPlaceHolder(words.T("examples.name"))
+	e.name.OnSubmitted = func(string) { e.accept() }
+	e.name.escape = func() { e.sheet.Close() }
+	learn := control.NewButton(control.Filled, "search", words.T("examples.learn"), e.learn)
+	strip := container.NewHBox()
+	for i, s := range learning.StripStrengths {
+		e.strip[i] = control.NewFramed(96, control.FormatStrength(s))
+		strip.Add(e.strip[i])
+	}
+	e.keep = control.NewButton(control.Primary, "vector", words.T("algebra.keep"), e.accept)
+	e.keep.Disabled = true
+	top := row(6, 0, small(words.T("examples.text")), layout.NewSpacer(), clear, more)
+	bottom := container.NewVBox(
+		row(6, 0, e.class, e.what, byLabel, layout.NewSpacer(), learn),
+		strip, e.told, e.name)
+	body := container.NewBorder(top, bottom, nil, nil, e.grid)
+	e.sheet = control.NewSheet(w.canvas(), words.T("action.vector.examples"), body, w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(880, 760)), false,
+		control.NewButton(control.Filled, "", words.T("cancel"), func() { e.sheet.Close() }), e.keep)
+	e.sheet.OnClose = cancel
+	e.sheet.Show()
+	w.trace("examples")
+	e.more()
+	e.show()
+}
+
+// more makes another batch of pictures.
+func (e *examples) more() {
+	first := e.next
+	e.next += exampleBatch
+	w := e.w
+	psi := w.info.Manifest.Truncation.Psi
+	if psi == 0 {
+		psi = 0.7
+	}
+	go func() {
+		for i := range uint64(exampleBatch) {
+			f, err := e.t.Render(e.ctx, e.t.Sample(first+i, psi), engine.RenderOptions{})
+			if err != nil {
+				return
+			}
+			t := thumb(f.Picture, 2*discoverTile)
+			f.Picture = nil
+			w.later(func() {
+				if e.ctx.Err() == nil {
+					e.frames, e.thumbs, e.marks = append(e.frames, f), append(e.thumbs, t), append(e.marks, 0)
+					e.show()
+				}
+			})
+		}
+	}()
+}
+
+func (e *examples) mark(key string, as int) {
+	i, err := strconv.Atoi(key)
+	if err != nil || i >= len(e.marks) {
+		return
+	}
+	if e.marks[i] == as {
+		as = 0
+	}
+	e.marks[i] = as
+	e.show()
+}
+
+// markBy marks the outer thirds by a statistic of their labels.
+func (e *examples) markBy(text string) {
+	t, err := learning.ParseStatistic(text, learning.Names(e.t))
+	if err != nil {
+		e.w.fail(err)
+		return
+	}
+	var order []int
+	values := make([]float64, len(e.frames))
+	for i, f := range e.frames {
+		values[i] = t.Of(f.Labels)
+		if !math.IsNaN(values[i]) {
+			order = append(order, i)
+		}
+	}
+	sort.SliceStable(order, func(a, b int) bool { return values[order[a]] < values[order[b]] })
+	clear(e.marks)
+	third := len(order) / 3
+	for k, i := range order {
+		switch {
+		case k < third && values[i] < values[order[len(order)-1]]:
+			e.marks[i] = -1
+		case k >= len(order)-third && values[i] > values[order[0]]:
+			e.marks[i] = 1
+		}
+	}
+	e.show()
+}
+
+func (e *examples) show() {
+	var items []control.Thumb
+	has, not := 0, 0
+	for i := range e.frames {
+		items = append(items, control.Thumb{Key: strconv.Itoa(i), Image: e.thumbs[i], Mark: e.marks[i], Name: words.T("examples.picture", i+1)})
+		switch e.marks[i] {
+		case 1:
+			has++
+		case -1:
+			not++
+		}
+	}
+	e.grid.SetItems(items)
+	if e.result == nil {
+		e.told.Set(words.T("examples.count", has, not))
+	}
+}
+
+// learn looks for the direction and shows it on the present picture.
+func (e *examples) learn() {
+	w := e.w
+	var codes []latent.Code
+	var has []bool
+	for i, m := range e.marks {
+		if m != 0 {
+			codes, has = append(codes, e.frames[i].Code), append(has, m > 0)
+		}
+	}
+	if e.stop != nil {
+		e.stop()
+	}
+	var ctx context.Context
+	ctx, e.stop = context.WithCancel(e.ctx)
+	e.told.Set(words.T("examples.learning"))
+	code := w.doc.Code()
+	go func() {
+		v, err := learning.FromExamples(ctx, e.t, "x", codes, has)
+		w.later(func() {
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				e.result = nil
+				e.keep.Disabled = true
+				e.keep.Refresh()
+				e.told.Set(sentence(errors.New(strings.TrimPrefix(err.Error(), "learning: "))))
+				return
+			}
+			e.result = v
+			e.keep.Disabled = false
+			e.keep.Refresh()
+			e.told.Set(words.T("examples.done", fmt.Sprintf("%.0f", v.Learnt.Accuracy*100), len(codes)))
+			w.trace("examples %.3f", v.Learnt.Accuracy)
+			w.canvas().Focus(e.name)
+		})
+		if err != nil || code.Empty() {
+			return
+		}
+		for th, err := range learning.Strip(ctx, e.t, code, v.Delta) {
+			if err != nil {
+				return
+			}
+			p := thumb(th.Frame.Picture, 192)
+			w.later(func() {
+				if ctx.Err() == nil {
+					e.strip[slices.Index(learning.StripStrengths, th.Strength)].SetPicture(p)
+				}
+			})
+		}
+	}()
+}
+
+func (e *examples) accept() {
+	w := e.w
+	name, tags := splitTags(e.name.Text)
+	if e.result == nil {
+		return
+	}
+	if err := vectors.CheckName(name); err != nil {
+		w.fail(err)
+		w.canvas().Focus(e.name)
+		return
+	}
+	v := e.result.Clone()
+	v.Name, v.Tags = name, tags
+	if b, a := e.strip[2].Picture(), e.strip[3].Picture(); b != nil && a != nil {
+		v.Before, v.After = thumb(b, 128), thumb(a, 128)
+	}
+	e.sheet.Close()
+	w.keepFound(v)
+}
+
+// keepFound puts a vector that was found into the library.
+func (w *Window) keepFound(v *vectors.Vector) {
+	e, err := w.lib.Add(v)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.added(e)
+	w.trace("found %s", e.ID)
+	w.toasts.Show(words.T("vector.saved", v.Name), look.Good, words.T("library.apply"), func() { w.applyVector(e.ID) })
+}
+
+// browseAxes shows the directions along which the model varies the most, on the present
+// picture, to name and keep.
+func (w *Window) browseAxes() {
+	t, ok := w.eng.(teacher)
+	if !ok || !w.doc.HasPicture() {
+		w.say(words.T("no-picture"))
+		return
+	}
+	w.endJob()
+	ctx, cancel := context.WithCancel(w.ctx)
+	list := container.NewVBox()
+	scroll := container.NewVScroll(list)
+	kinds := []string{"pca", "sefa"}
+	var buttons []*control.Button
+	var sheet *control.Sheet
+	stop := context.CancelFunc(func() {})
+	code := w.doc.Code()
+	strengths := []float64{-3, -1.5, 0, 1.5, 3}
+	show := func(kind string) {
+		stop()
+		var run context.Context
+		run, stop = context.WithCancel(ctx)
+		list.Objects = nil
+		list.Refresh()
+		go func() {
+			var axes []latent.Code
+			var err error
+			if kind == "sefa" {
+				prior, perr := t.Prior(run)
+				if err = perr; err == nil {
+					axes, err = learning.StyleAxes(t.Model(), prior, axesShown)
+				}
+			} else {
+				axes, err = learning.PrincipalAxes(run, t, axesShown)
+			}
+			if err != nil {
+				w.later(func() {
+					if run.Err() == nil {
+						w.fail(err)
+					}
+				})
+				return
+			}
+			var frames [][]*control.Framed
+			control.DoAndWait(func() {
+				if run.Err() != nil {
+					return
+				}
+				for i, axis := range axes {
+					r := container.NewHBox()
+					var fs []*control.Framed
+					for _, s := range strengths {
+						f := control.NewFramed(discoverTile, control.FormatStrength(s))
+						fs = append(fs, f)
+						r.Add(f)
+					}
+					frames = append(frames, fs)
+					title := words.T("axes.title", strings.ToUpper(kind), i+1)
+					keep := control.NewButton(control.Filled, "vector", words.T("run.keep"), func() {
+						w.prompt(words.T("vector.keep-title"), words.T("vector.keep-text"), title, words.T("vector.save"), func(text string) {
+							name, tags := splitTags(text)
+							if err := vectors.CheckName(name); err != nil {
+								w.fail(err)
+								return
+							}
+							v := vectors.New(name, w.doc.Space().Model, axis.Scale(1.5))
+							v.Tags = tags
+							v.Learnt = vectors.Learnt{How: "unsupervised", Detail: map[string]string{"kind": kind, "axis": strconv.Itoa(i + 1)}}
+							if b, a := fs[2].Picture(), fs[3].Picture(); b != nil && a != nil {
+								v.Before, v.After = thumb(b, 128), thumb(a, 128)
+							}
+							w.keepFound(v)
+						})
+					})
+					list.Add(container.NewHBox(r, container.NewCenter(container.NewVBox(soft(title), keep))))
+				}
+				list.Refresh()
+			})
+			for i := range frames {
+				for k, s := range strengths {
+					f, err := t.Render(run, code.AddScaled(float32(s), axes[i]), engine.RenderOptions{})
+					if err != nil {
+						return
+					}
+					p := thumb(f.Picture, 2*discoverTile)
+					w.later(func() {
+						if run.Err() == nil {
+							frames[i][k].SetPicture(p)
+						}
+					})
+				}
+			}
+			w.trace("axes %s %d", kind, len(axes))
+		}()
+	}
+	for _, k := range kinds {
+		b := control.NewButton(control.Flat, "", words.T("axes."+k), nil)
+		b.Name = words.T("axes." + k + "-tip")
+		b.OnTap = func() {
+			for i, x := range buttons {
+				x.Active = kinds[i] == k
+				x.Refresh()
+			}
+			show(k)
+		}
+		b.Disabled = k == "sefa" && w.eng.Model() == nil
+		buttons = append(buttons, b)
+	}
+	top := row(4, 0, buttons[0], buttons[1], layout.NewSpacer(), small(words.T("axes.text")))
+	sheet = control.NewSheet(w.canvas(), words.T("action.vector.axes"), container.NewBorder(top, nil, nil, nil, scroll), w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(760, 760)), false,
+		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
+	sheet.OnClose = cancel
+	sheet.Show()
+	buttons[0].OnTap()
+}
+
+// partOf is the part that a class belongs to for somebody who takes one over: both sides
+// together, and a group whose classes mean nothing alone as a whole.
+func partOf(class, group string) string {
+	stem, _, _ := strings.Cut(class, "_")
+	if whole := group == "eyes" || group == "mouth"; whole && stem != "brow" {
+		return group
+	}
+	return stem
+}
+
+// takePart takes a part of another picture over.
+func (w *Window) takePart() {
+	t, ok := w.eng.(teacher)
+	if !ok || !w.doc.HasPicture() {
+		w.say(words.T("no-picture"))
+		return
+	}
+	w.endJob()
+	ctx, cancel := context.WithCancel(w.ctx)
+	psi := w.info.Manifest.Truncation.Psi
+	if psi == 0 {
+		psi = 0.7
+	}
+	groups, order := map[string][]uint8{}, []string{}
+	for i, c := range w.info.Manifest.Classes {
+		g := partOf(c.Name, c.Group)
+		if len(groups[g]) == 0 {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], uint8(i))
+	}
+	chosen := map[string]bool{}
+	code := w.doc.Code()
+	mine, theirs, result := control.NewFramed(210, words.T("part.mine")), control.NewFramed(210, words.T("part.theirs")), control.NewFramed(210, words.T("part.result"))
+	mine.SetPicture(w.shown)
+	told := soft(words.T("part.text"))
+	seeds := control.NewThumbs(72, true, false)
+	var reference latent.Code
+	var got *learning.Transfer
+	var keep, take *control.Button
+	var stop context.CancelFunc
+	var name string
+	reset := func() {
+		got = nil
+		keep.Disabled = true
+		keep.Refresh()
+		result.SetPicture(nil)
+		take.Disabled = reference.Empty() || len(chosen) == 0
+		take.Refresh()
+	}
+	pick := func(seed uint64) {
+		reference = t.Sample(seed, psi)
+		name = words.T("strip.seed-is", seed)
+		theirs.SetText(name, look.TextSoft)
+		seeds.Select(seedKey(seed))
+		ref := reference
+		go func() {
+			f, err := t.Render(ctx, ref, engine.RenderOptions{})
+			w.later(func() {
+				if err == nil && ctx.Err() == nil && sameCode(ref, reference) {
+					theirs.SetPicture(f.Picture)
+				}
+			})
+		}()
+		reset()
+	}
+	var items []control.Thumb
+	for _, s := range w.sampleSeeds {
+		items = append(items, control.Thumb{Key: seedKey(s), Image: w.sampleThumb[s], Name: words.T("strip.seed-is", s), Detail: words.T("strip.seed-is", s)})
+	}
+	seeds.SetItems(items)
+	seeds.OnTap = func(key string) {
+		if s, err := strconv.ParseUint(strings.TrimPrefix(key, "seed:"), 10, 64); err == nil {
+			pick(s)
+		}
+	}
+	other := control.NewButton(control.Filled, "dice", words.T("action.latent.seed"), func() {
+		w.prompt(words.T("action.latent.seed"), words.T("seed.text"), "", words.T("ok"), func(text string) {
+			s, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				w.fail(errors.New(words.T("seed.wrong", text)))
+				return
+			}
+			pick(s)
+		})
+	})
+	var parts []fyne.CanvasObject
+	for _, g := range order {
+		b := control.NewButton(control.Flat, "", words.Or("partname."+g, g), nil)
+		b.OnTap = func() {
+			if chosen[g] {
+				delete(chosen, g)
+			} else {
+				chosen[g] = true
+			}
+			b.Active = chosen[g]
+			b.Refresh()
+			reset()
+		}
+		parts = append(parts, b)
+	}
+	classes := func() (ids []uint8, text string) {
+		var names []string
+		for _, g := range order {
+			if chosen[g] {
+				ids = append(ids, groups[g]...)
+				names = append(names, words.Or("partname."+g, g))
+			}
+		}
+		return ids, strings.Join(names, ", ")
+	}
+	var sheet *control.Sheet
+	take = control.NewButton(control.Filled, "play", words.T("part.take"), func() {
+		if stop != nil {
+			stop()
+			return
+		}
+		var run context.Context
+		run, stop = context.WithCancel(ctx)
+		ids, _ := classes()
+		ref := reference
+		take.Text, take.Icon = words.T("run.stop"), "stop"
+		take.Refresh()
+		go func() {
+			tr, err := learning.TransferPart(run, t, code, ref, ids, func(done, total int) {
+				w.later(func() {
+					if run.Err() == nil {
+						told.Set(words.T("part.working", done, total))
+					}
+				})
+			})
+			w.later(func() {
+				stop()
+				stop = nil
+				take.Text, take.Icon = words.T("part.take"), "play"
+				take.Refresh()
+				switch {
+				case ctx.Err() != nil:
+				case errors.Is(err, context.Canceled):
+					told.Set(words.T("part.text"))
+				case err != nil:
+					told.Set(sentence(errors.New(strings.TrimPrefix(err.Error(), "learning: "))))
+				default:
+					got = tr
+					result.SetPicture(tr.After.Picture)
+					told.Set(words.T("part.done", fmt.Sprintf("%.0f", 100*(1-min(1, tr.Left))), fmt.Sprintf("%.1f", tr.Leak)))
+					keep.Disabled = false
+					keep.Refresh()
+					w.trace("part %.3f %.2f", tr.Left, tr.Leak)
+				}
+			})
+		}()
+	})
+	keep = control.NewButton(control.Primary, "vector", words.T("part.keep"), func() {
+		if got == nil {
+			return
+		}
+		ids, text := classes()
+		sheet.Close()
+		id, err := w.doc.AddDelta(words.T("part.name", text, name), got.Delta, ids)
+		if err != nil {
+			w.fail(err)
+			return
+		}
+		w.selected = id
+		w.dock.Open("edits")
+		w.journal()
+		w.showEdits()
+		w.traceSlider(id)
+	})
+	body := container.NewVBox(
+		small(words.T("part.from")), container.New(&fixedHigh{84}, container.NewBorder(nil, nil, nil, container.NewCenter(other), seeds)),
+		small(words.T("part.which")), container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 28)), parts...),
+		container.New(layout.NewCustomPaddedLayout(8, 4, 0, 0), row(14, 0, mine, theirs, result)), told)
+	sheet = control.NewSheet(w.canvas(), words.T("action.vector.part"), body, fyne.NewSize(690, 520), false,
+		control.NewButton(control.Filled, "", words.T("cancel"), func() { sheet.Close() }), take, keep)
+	sheet.OnClose = cancel
+	reset()
+	sheet.Show()
+	w.trace("part")
+}
