@@ -94,3 +94,6 @@ func (w *Window) Chord(chord string, key fyne.KeyName) {
 
 // ToggleLive switches live mode.
 func (w *Window) ToggleLive() { w.toggleLive() }
+
+// PlayScript does a script again without asking about unsaved work.
+func (w *Window) PlayScript(path string) { w.openScript(path) }
