@@ -7,12 +7,13 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-def picture_loss(img, target, weight, levels=5, square=2.0, texture=0.5):
+def picture_loss(img, target, weight, texture=None, levels=5, square=2.0):
     """Weighted error e, |e| + square e^2, and the L1 of its first differences, on the picture and on `levels` box-halved
-    versions (factor 0.5 each), plus the texture term. img, target [n,3,s,s]; weight [n,1,s,s] with mean about 1.
+    versions (factor 0.5 each), plus the texture term with the weights `texture`. img, target [n,3,s,s]; weight and texture
+    [n,1,s,s], the former with mean about 1.
 
     The square is what PSNR counts: with L1 alone a pair of glasses that is missing costs no more than its area."""
-    e, whole = img - target, weight
+    e = img - target
     total = 0
     for level in range(levels + 1):
         a = e.abs()
@@ -22,23 +23,24 @@ def picture_loss(img, target, weight, levels=5, square=2.0, texture=0.5):
         total = total + (value if level == 0 else 0.5 * value)
         if level < levels:
             e, weight = F.avg_pool2d(e, 2), F.avg_pool2d(weight, 2)
-    if texture:
-        total = total + texture * texture_loss(img, target, whole)
+    if texture is not None:
+        total = total + texture_loss(img, target, texture)
     return total
 
 
-def texture_loss(img, target, weight, levels=2):
+def texture_loss(img, target, weight, levels=3):
     """Difference of how busy picture and target are: L1 between the mean |first difference| of their grey pictures in
-    overlapping 8x8 cells, rows and columns apart. Where the place of a strand cannot be told, the terms that compare pixels are
-    least for no strands at all; this one asks for as many strands, in the same direction, wherever they are."""
+    overlapping 8x8 cells, in four directions, at three scales. Where the place of a strand cannot be told, the terms that compare
+    pixels are least for no strands at all; this one asks for as many strands, in the same direction, wherever they are."""
     both, total = torch.cat([img, target.to(img.dtype)]).mean(1, keepdim=True), 0
     for level in range(levels):
         if both.shape[-1] < 16:
             break
         w = F.avg_pool2d(weight, 8, 4)
-        for d in (both[..., 1:, :-1] - both[..., :-1, :-1], both[..., :-1, 1:] - both[..., :-1, :-1]):
-            mine, wanted = F.avg_pool2d(F.pad(d, (0, 1, 0, 1)).abs(), 8, 4).chunk(2)
-            total = total + ((mine - wanted).abs() * w).mean() * 0.5 ** level
+        a, b, c, d = both[..., :-1, :-1], both[..., :-1, 1:], both[..., 1:, :-1], both[..., 1:, 1:]
+        slopes = torch.cat([b - a, c - a, d - a, c - b], 1)
+        mine, wanted = F.avg_pool2d(F.pad(slopes, (0, 1, 0, 1)).abs(), 8, 4).chunk(2)
+        total = total + ((mine - wanted).abs() * w).sum(1).mean() * 0.5 ** (level + 1)
         both, weight = F.avg_pool2d(both, 2), F.avg_pool2d(weight, 2)
     return total
 

@@ -207,8 +207,10 @@ class Run:
         wanted = min(size, self.aux.top) if self.args.aux else 0
         img, maps = self.g.synthesis(ws, size, wanted)
         weight = self.pictures.weights.to(self.device)[labels][:, None]
-        weight = weight / weight.mean()
-        picture = objectives.picture_loss(img, x, weight)
+        mean = weight.mean()
+        texture = self.pictures.texture.to(self.device)[labels][:, None] / mean
+        weight = weight / mean
+        picture = objectives.picture_loss(img, x, weight, texture)
         loss, ce = picture, torch.zeros(())
         if self.args.aux:
             if wanted < size:
