@@ -48,6 +48,13 @@ type Evaluator interface {
 	Evaluate(ctx context.Context, w latent.Code) (Evaluation, error)
 }
 
+// CoarseEvaluator is an evaluator that has a quicker and less exact form of itself for
+// the coarse stages of a run.
+type CoarseEvaluator interface {
+	Evaluator
+	EvaluateCoarse(ctx context.Context, w latent.Code) (Evaluation, error)
+}
+
 // Stage is a part of a run with its own space; see [optim.Stage].
 type Stage = optim.Stage
 
@@ -211,9 +218,13 @@ func (r *runner) descent() optim.Descent[Step] {
 	return optim.Descent[Step]{
 		Name: "edit", Start: r.p.Start, Stages: r.o.Stages, Prior: r.o.Prior,
 		Flat: r.o.Flat, FlatShare: r.o.FlatShare, PreviewEvery: r.o.PreviewEvery,
-		Evaluate: func(ctx context.Context, w latent.Code) (float64, latent.Code, error) {
+		Evaluate: func(ctx context.Context, w latent.Code, coarse bool) (float64, latent.Code, error) {
 			var err error
-			r.last, err = r.ev.Evaluate(ctx, w)
+			if c, ok := r.ev.(CoarseEvaluator); ok && coarse {
+				r.last, err = c.EvaluateCoarse(ctx, w)
+			} else {
+				r.last, err = r.ev.Evaluate(ctx, w)
+			}
 			return r.last.Loss, r.last.Gradient, err
 		},
 		Measure: r.measure,

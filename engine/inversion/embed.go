@@ -105,7 +105,7 @@ func Run(ctx context.Context, ev Evaluator, start latent.Code, target *image.RGB
 	d := optim.Descent[Step]{
 		Name: "embed", Start: start, Stages: stages, Prior: o.Prior,
 		Flat: o.Flat, FlatShare: o.FlatShare, PreviewEvery: o.PreviewEvery,
-		Evaluate: func(ctx context.Context, w latent.Code) (float64, latent.Code, error) {
+		Evaluate: func(ctx context.Context, w latent.Code, _ bool) (float64, latent.Code, error) {
 			var err error
 			last, err = ev.Evaluate(ctx, w)
 			return last.Loss, last.Gradient, err

@@ -41,6 +41,14 @@ type Stage struct {
 	// Schedule multiplies the rate at t, the share of the stage that is done; nil is a
 	// constant rate.
 	Schedule func(t float64) float64
+	// Begin is a guess of the coordinates, or nil. The first update jumps there; when the
+	// loss is not lower there than at the base, it is made again from the base.
+	Begin []float32
+	// Coarse is handed to Evaluate: it may be quicker and less exact.
+	Coarse bool
+	// Continue goes on in the coordinates and with the moments of the stage before, whose
+	// space must be the same, from its best code.
+	Continue bool
 }
 
 // Progress is where a descent stands at one code.
@@ -89,7 +97,7 @@ type Descent[S any] struct {
 
 	// Evaluate gives the loss without the prior and its gradient, which need be valid only
 	// until the next call.
-	Evaluate func(ctx context.Context, w latent.Code) (loss float64, gradient latent.Code, err error)
+	Evaluate func(ctx context.Context, w latent.Code, coarse bool) (loss float64, gradient latent.Code, err error)
 	// Measure makes the step of the code that was evaluated last. A reason ends the
 	// descent with this step; take says that it is the result whatever its loss.
 	Measure func(p Progress) (step S, end Reason, take bool)
@@ -126,6 +134,11 @@ type descending[S any] struct {
 	result Progress // of best
 	reason Reason
 	ended  bool // by Measure
+
+	// For a stage that continues: base, coordinates of the best code, and moments.
+	base  latent.Code
+	bestX []float32
+	adam  *Adam
 }
 
 func (r *descending[S]) all(ctx context.Context) error {
@@ -168,6 +181,17 @@ func (r *descending[S]) all(ctx context.Context) error {
 func (r *descending[S]) stage(ctx context.Context, number int, base latent.Code, s Stage) error {
 	x := make([]float32, s.Space.Size())
 	adam := NewAdam(len(x), s.Rate)
+	if s.Continue && r.adam != nil {
+		if len(r.bestX) != len(x) {
+			return fmt.Errorf("%s: stage %d continues in a space of %d coordinates, the one before had %d", r.Name, number, len(x), len(r.bestX))
+		}
+		base, adam = r.base, r.adam
+		adam.Rate = s.Rate
+		copy(x, r.bestX)
+	}
+	r.base, r.adam = base, adam
+	var first []float32 // gradient at the base, until the guess is known to be better
+	var atBase float64
 	// The best of a stage is measured by its own loss: the prior counts from base.
 	r.lowest = math.Inf(1)
 	var lowest []float64
@@ -176,7 +200,7 @@ func (r *descending[S]) stage(ctx context.Context, number int, base latent.Code,
 			return err
 		}
 		code := base.Add(s.Space.Delta(x))
-		loss, gradient, err := r.Evaluate(ctx, code)
+		loss, gradient, err := r.Evaluate(ctx, code, s.Coarse)
 		if err != nil {
 			return err
 		}
@@ -188,6 +212,7 @@ func (r *descending[S]) stage(ctx context.Context, number int, base latent.Code,
 		step, end, take := r.measure(p)
 		if p.Loss < r.lowest || take {
 			r.lowest, r.best, r.result = min(r.lowest, p.Loss), step, p
+			r.bestX = append(r.bestX[:0], x...)
 		}
 		// The base of a later stage was a step of the stage before.
 		if k > 0 || r.index == 0 {
@@ -213,6 +238,16 @@ func (r *descending[S]) stage(ctx context.Context, number int, base latent.Code,
 		for i, v := range x {
 			g[i] += f * v
 		}
+		switch {
+		case k == 0 && s.Begin != nil:
+			first, atBase = g, p.Loss
+			copy(x, s.Begin)
+			continue
+		case first != nil && p.Loss >= atBase:
+			g = first
+			clear(x)
+		}
+		first = nil
 		factor := 1.0
 		if s.Schedule != nil {
 			// The rate of the first update is not that of t = 0, where a ramp is zero.

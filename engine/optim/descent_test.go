@@ -32,7 +32,7 @@ type bowl struct {
 	calls   int
 }
 
-func (b *bowl) evaluate(_ context.Context, w latent.Code) (float64, latent.Code, error) {
+func (b *bowl) evaluate(_ context.Context, w latent.Code, _ bool) (float64, latent.Code, error) {
 	b.calls++
 	g := w.Sub(b.target)
 	loss := 0.0
@@ -103,9 +103,9 @@ func TestDescentReturnsTheBest(t *testing.T) {
 		b := &bowl{target: ones()}
 		d := b.descent(stages...)
 		calls := 0
-		d.Evaluate = func(ctx context.Context, w latent.Code) (float64, latent.Code, error) {
+		d.Evaluate = func(ctx context.Context, w latent.Code, coarse bool) (float64, latent.Code, error) {
 			calls++
-			loss, g, err := b.evaluate(ctx, w)
+			loss, g, err := b.evaluate(ctx, w, coarse)
 			if calls == 61+len(stages)-1 { // the last update of all
 				loss += 100
 			}
@@ -215,7 +215,9 @@ func TestDescentCancelsAndRefuses(t *testing.T) {
 		t.Errorf("%d evaluations after the loop was left at 3", b.calls)
 	}
 	nan := b.descent(d.Stages...)
-	nan.Evaluate = func(_ context.Context, w latent.Code) (float64, latent.Code, error) { return math.NaN(), w, nil }
+	nan.Evaluate = func(_ context.Context, w latent.Code, _ bool) (float64, latent.Code, error) {
+		return math.NaN(), w, nil
+	}
 	for name, bad := range map[string]optim.Descent[optim.Progress]{
 		"no stage": b.descent(), "no space": b.descent(optim.Stage{Steps: 1, Rate: 1}), "no rate": b.descent(optim.Stage{Space: plain{2, 3}, Steps: 1}),
 		"NaN": nan,
@@ -227,5 +229,51 @@ func TestDescentCancelsAndRefuses(t *testing.T) {
 		if got == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// A guess is jumped to by the first update; a bad one is taken back and costs nothing but
+// that update.
+func TestDescentBegins(t *testing.T) {
+	b := &bowl{target: ones()}
+	near := []float32{0.9, 0.9, 0.9, 0.9, 0.9, 0.9}
+	far := []float32{-3, -3, -3, -3, -3, -3}
+	steps := all(t, b.descent(optim.Stage{Space: plain{2, 3}, Steps: 40, Rate: 0.005, Begin: near}))
+	if steps[0].Code.Norm() != 0 || steps[1].Code.Data[0] != 0.9 || steps[2].Code.Data[0] <= 0.9 {
+		t.Errorf("codes begin with %v, %v, %v, want 0, the guess and more", steps[0].Code.Data[0], steps[1].Code.Data[0], steps[2].Code.Data[0])
+	}
+	plainly := all(t, b.descent(optim.Stage{Space: plain{2, 3}, Steps: 39, Rate: 0.005}))
+	steps = all(t, b.descent(optim.Stage{Space: plain{2, 3}, Steps: 40, Rate: 0.005, Begin: far}))
+	if steps[1].Code.Data[0] != -3 {
+		t.Errorf("the bad guess was not tried: %v", steps[1].Code.Data[0])
+	}
+	for i := range 39 {
+		if d := steps[i+2].Code.Distance(plainly[i+1].Code); d > 1e-6 {
+			t.Fatalf("step %d after a bad guess differs by %v from step %d without one", i+2, d, i+1)
+		}
+	}
+}
+
+// A stage that continues makes the steps that one long stage would have made.
+func TestDescentContinues(t *testing.T) {
+	b := &bowl{target: ones()}
+	d := b.descent(optim.Stage{Space: plain{2, 3}, Steps: 60, Rate: 0.005})
+	d.Prior = 1
+	long := all(t, d)
+	var coarse []bool
+	d = b.descent(optim.Stage{Space: plain{2, 3}, Steps: 20, Rate: 0.005, Coarse: true}, optim.Stage{Space: plain{2, 3}, Steps: 40, Rate: 0.005, Continue: true})
+	d.Prior = 1
+	d.Evaluate = func(ctx context.Context, w latent.Code, c bool) (float64, latent.Code, error) {
+		coarse = append(coarse, c)
+		return b.evaluate(ctx, w, c)
+	}
+	parts := all(t, d)
+	for i := range long {
+		if dist := long[i].Code.Distance(parts[i].Code); dist > 1e-5 || math.Abs(long[i].Loss-parts[i].Loss) > 1e-4 {
+			t.Fatalf("step %d differs by %v, loss %v and %v", i, dist, long[i].Loss, parts[i].Loss)
+		}
+	}
+	if len(coarse) != 62 || !coarse[20] || coarse[21] {
+		t.Errorf("%d evaluations, the last coarse one is not number 20", len(coarse))
 	}
 }
