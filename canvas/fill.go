@@ -23,7 +23,7 @@ func (t *FillTool) Handle(p *Painter, e Event) {
 	if e.Ctrl || e.Button == Secondary {
 		ink = ink.eraser()
 	}
-	p.Deliver(p.canvas.Fill(t.ID(), int(math.Floor(e.At.X)), int(math.Floor(e.At.Y)), ink, p.FillEverywhere != e.Shift))
+	p.Deliver(p.canvas.Fill(p.stepName(t.ID()), int(math.Floor(e.At.X)), int(math.Floor(e.At.Y)), ink, p.FillEverywhere != e.Shift))
 }
 
 // Fill covers the pixels of the class at (x, y) with ink: those connected to it

@@ -268,8 +268,25 @@ func (p *Painter) SetSize(size int) {
 	p.stateChanged()
 }
 
-// Handle gives an event to the tool in use. A Press with Alt held picks a class
-// instead. The tool that got the Press gets the Drags and the Release too.
+// Marking reports whether tools leave marks of the keep or free layer instead of
+// a class.
+func (p *Painter) Marking() bool {
+	return p.Layer == MarkKeep || p.Layer == MarkFree || p.Layer == Unmark
+}
+
+// AltTool is the ID of the tool that Alt gives while it is held: the one that
+// picks a class or, on the keep and free layers, where there is no class, the
+// eraser.
+func (p *Painter) AltTool() string {
+	if p.Marking() {
+		return (&EraserTool{}).ID()
+	}
+	return (&PickTool{}).ID()
+}
+
+// Handle gives an event to the tool in use. A Press with Alt held goes to
+// AltTool instead. The tool that got the Press gets the Drags and the Release
+// too.
 func (p *Painter) Handle(e Event) {
 	t := p.Tool()
 	switch e.Kind {
@@ -278,7 +295,7 @@ func (p *Painter) Handle(e Event) {
 			return // a second button during a stroke
 		}
 		if e.Alt {
-			t = p.find((&PickTool{}).ID())
+			t = p.find(p.AltTool())
 		}
 		p.pressed, p.gesture = true, t
 	case Drag, Release:
@@ -348,9 +365,23 @@ func (p *Painter) Commit(name string) {
 	if p.edit == nil {
 		return
 	}
-	ch := p.edit.Commit(name)
+	ch := p.edit.Commit(p.stepName(name))
 	p.edit = nil
 	p.Deliver(ch)
+}
+
+// stepName is what a change of a tool is called: by its tool or, when it left
+// marks, by the layer.
+func (p *Painter) stepName(tool string) string {
+	switch {
+	case !p.Marking():
+		return tool
+	case p.Layer == Unmark || tool == (&EraserTool{}).ID():
+		return "unmark"
+	case p.Layer == MarkKeep:
+		return "keep"
+	}
+	return "free"
 }
 
 // Abandon cancels the open edit.

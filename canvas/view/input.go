@@ -398,7 +398,7 @@ func (p *Pane) KeyDown(e *fyne.KeyEvent) {
 		s.panKey = true
 		p.updateRing()
 	case desktop.KeyAltLeft, desktop.KeyAltRight:
-		s.painter.Hold((&canvas.PickTool{}).ID())
+		s.painter.Hold(s.painter.AltTool())
 	}
 	if s.OnKeyDown != nil {
 		s.OnKeyDown(e)

@@ -93,11 +93,13 @@ type optionBar struct {
 	overText *control.Caption
 	compare  *control.Button
 	zoom     *control.Button
+	brush    []fyne.CanvasObject // what only tools with a brush have
+	tool     *toolOptions
 	object   fyne.CanvasObject
 }
 
-func newOptionBar(table *action.Table, onSize, onOverlay func(float64), onShape func(int)) *optionBar {
-	o := &optionBar{}
+func newOptionBar(table *action.Table, tool *toolOptions, onSize, onOverlay func(float64), onShape func(int)) *optionBar {
+	o := &optionBar{tool: tool}
 	run := func(id string) func() { return func() { table.Run(id) } }
 	o.class = control.NewButton(control.Pill, "", "", run("class.filter"))
 	o.class.Swatch = color.Gray{Y: 128}
@@ -120,10 +122,12 @@ func newOptionBar(table *action.Table, onSize, onOverlay func(float64), onShape 
 	o.compare.Name = words.T("action.view.compare")
 	o.zoom = control.NewButton(control.Pill, "fit", words.T("options.fit"), run("view.fit"))
 	o.zoom.Name = words.T("action.view.fit")
-	objs := []fyne.CanvasObject{o.class, soft(words.T("options.size-label")), o.size, o.sizeText}
+	o.brush = []fyne.CanvasObject{soft(words.T("options.size-label")), o.size, o.sizeText}
 	for _, b := range o.shapes {
-		objs = append(objs, b)
+		o.brush = append(o.brush, b)
 	}
+	objs := append([]fyne.CanvasObject{o.class}, o.brush...)
+	objs = append(objs, tool.objects()...)
 	objs = append(objs, o.protect, o.symmetry, layout.NewSpacer(), soft(words.T("options.overlay-label")), o.overlay, o.overText, o.compare, o.zoom)
 	o.object = control.NewPanel(look.Surface, "bottom", row(8, 12, objs...))
 	o.setShape(0)
@@ -157,6 +161,19 @@ func (o *optionBar) setOverlay(v float64) {
 	o.overText.Set(fmt.Sprintf("%.0f %%", v*100))
 }
 
+// setBrush shows or hides what only tools with a brush have.
+func (o *optionBar) setBrush(on bool) {
+	for _, b := range o.brush {
+		if b.Visible() != on {
+			if on {
+				b.Show()
+			} else {
+				b.Hide()
+			}
+		}
+	}
+}
+
 func (o *optionBar) setClass(name string, c color.Color) {
 	o.class.Text, o.class.Swatch = name, c
 	o.class.Refresh()
@@ -179,7 +196,7 @@ type toolColumn struct {
 
 // toolIDs are the tools of the column, in order; empty strings open a gap.
 var toolIDs = []string{
-	"brush", "erase", "fill", "pick", "polygon", "lasso", "rectangle", "ellipse", "smooth", "move", "region", "hand",
+	"brush", "erase", "fill", "pick", "polygon", "lasso", "rectangle", "ellipse", "smooth", "move", "region", "keep", "hand",
 }
 
 func newToolColumn(table *action.Table) *toolColumn {

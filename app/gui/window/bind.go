@@ -78,6 +78,8 @@ func (w *Window) bind() {
 		set(id, picture, func() { w.classOp(o.op, o.n) })
 	}
 	check("mask.symmetry", open, func() bool { return open() && w.doc.Scene().Symmetry.On }, w.toggleSymmetry)
+	set("mask.copy", picture, w.copyPart)
+	set("mask.paste", func() bool { return picture() && w.copied != nil }, w.pastePart)
 	set("mask.reset", picture, func() { w.change(w.doc.Canvas().ResetLabels("reset")) })
 	set("region.clear", picture, func() { w.change(w.doc.Canvas().ResetRegion("clear-region")) })
 	check("region.show", open, func() bool { return open() && w.maskPane.Look().Region }, func() {
@@ -204,7 +206,7 @@ func (w *Window) bind() {
 	}
 	// While the pane has the keyboard it pans and picks by itself.
 	hold("hold.pan", open, func() { w.holdPan(true) }, func() { w.holdPan(false) })
-	hold("hold.pick", open, func() { w.painter.Hold("pick") }, func() { w.painter.LetGo() })
+	hold("hold.pick", open, func() { w.painter.Hold(w.painter.AltTool()) }, func() { w.painter.LetGo() })
 	hold("hold.before", picture, func() { w.stage.HoldBefore(true) }, func() { w.stage.HoldBefore(false) })
 	hold("hold.overlay", open, func() { w.stage.Peek(true) }, func() { w.stage.Peek(false) })
 }
@@ -262,14 +264,16 @@ func (w *Window) paneKey(e *fyne.KeyEvent) bool {
 	return true
 }
 
-// toolID is the tool in use, "region" for painting with keep and free marks and
-// "hand" for panning.
+// toolID is the tool in use, "region" and "keep" for painting the free and the
+// keep layer and "hand" for panning.
 func (w *Window) toolID() string {
 	switch {
 	case w.handOn:
 		return "hand"
 	case w.painter.Layer == canvas.MarkFree:
 		return "region"
+	case w.painter.Layer == canvas.MarkKeep:
+		return "keep"
 	}
 	return w.painter.Chosen().ID()
 }
@@ -280,8 +284,16 @@ func (w *Window) useTool(id string) {
 	switch id {
 	case "hand":
 	case "region":
-		w.painter.Layer = canvas.MarkFree
-		w.check(w.painter.Use("brush"))
+		w.useMarks(canvas.MarkFree)
+	case "keep":
+		w.useMarks(canvas.MarkKeep)
+	case "erase":
+		// On a layer the eraser takes marks away; the second time it is the
+		// ordinary one.
+		if w.painter.Chosen().ID() == id {
+			w.painter.Layer = canvas.Paint
+		}
+		w.check(w.painter.Use(id))
 	default:
 		w.painter.Layer = canvas.Paint
 		if err := w.painter.Use(id); err != nil {
@@ -298,8 +310,12 @@ func (w *Window) showTool() {
 		return
 	}
 	w.tools.set(w.toolID())
+	w.showMarks()
 	w.bar.setSize(w.painter.Brush.Size)
 	w.bar.setShape(int(w.painter.Brush.Shape))
+	_, ringed := w.painter.Chosen().(canvas.Ringed)
+	w.bar.setBrush(ringed && !w.handOn)
+	w.bar.tool.show(w)
 	k := w.painter.Class()
 	if cs := w.doc.Space().Classes; int(k) < len(cs) {
 		w.bar.setClass(className(cs[k].Name), cs[k].Colour)
@@ -311,12 +327,27 @@ func (w *Window) showTool() {
 	w.bar.object.Refresh()
 }
 
+// toolSight is what the option bar shows of the painter.
+type toolSight struct {
+	id, with            string
+	class               uint8
+	brush               canvas.Brush
+	everywhere, outline bool
+	reach, hole         int
+}
+
+// painterChanged is called at every event of the pointer; the option bar is drawn
+// anew only when it shows something else.
 func (w *Window) painterChanged() {
-	w.touch()
 	if w.painter.Brush.Size != int(w.bar.size.Value) {
 		w.settings.Brush = float64(w.painter.Brush.Size) / float64(max(1, w.doc.Space().Width))
 	}
-	w.showTool()
+	p := w.painter
+	now := toolSight{w.toolID(), p.Chosen().ID(), p.Class(), p.Brush, p.FillEverywhere, len(p.Outline()) > 0, p.SmoothRadius, p.HoleClass}
+	if now != w.sight {
+		w.sight = now
+		w.showTool()
+	}
 }
 
 func (w *Window) chooseClass(id uint8) {

@@ -546,12 +546,21 @@ func writeNPY(path string, c latent.Code) error {
 // paste opens a picture from the clipboard.
 func (w *Window) paste() {
 	if w.options.PastePicture == nil {
-		w.say(words.T("paste.none"))
+		if !w.table.Run("mask.paste") {
+			w.say(words.T("paste.none"))
+		}
 		return
 	}
 	go func() {
 		data := w.options.PastePicture()
-		w.later(func() { w.pasted(data) })
+		w.later(func() {
+			// A part of a mask that was copied after the picture comes first.
+			if w.copied != nil && w.copied.seen == string(data) {
+				w.table.Run("mask.paste")
+				return
+			}
+			w.pasted(data)
+		})
 	}()
 }
 

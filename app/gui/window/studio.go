@@ -78,6 +78,8 @@ type studio struct {
 	areaStale bool
 	nodeThumb map[document.NodeID]nodeThumb
 
+	copied                  *copiedPart
+	sight                   toolSight
 	filterFocus, showFilter func()
 	leakOn                  bool
 	dragging                bool // a slider moves, and pictures wait for its end
@@ -597,7 +599,7 @@ func (w *Window) waitIdle(still func() bool) bool {
 				ok = false
 				return
 			}
-			free = (w.job == nil || w.job.phase != running) && (w.painter == nil || !w.painter.Busy()) &&
+			free = control.TopSheet() == nil && (w.job == nil || w.job.phase != running) && (w.painter == nil || !w.painter.Busy()) &&
 				time.Since(w.touched()) > 150*time.Millisecond
 		})
 		if !ok || free {

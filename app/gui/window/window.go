@@ -223,7 +223,7 @@ func (w *Window) build() {
 	s := w.settings
 	w.frame = &frame{dockWidth: s.DockWidth, dockOpen: !s.DockOff, stripOpen: !s.StripOff}
 	w.top = newTopBar(w.table, map[string]func() []*fyne.MenuItem{"file.recent": w.recentItems})
-	w.bar = newOptionBar(w.table, w.setBrush, w.setOverlay, w.setShape)
+	w.bar = newOptionBar(w.table, newToolOptions(w), w.setBrush, w.setOverlay, w.setShape)
 	w.tools = newToolColumn(w.table)
 	w.run = newRunPanel(w.table, w.scrub)
 	w.status = newStatusBar()
