@@ -1,20 +1,22 @@
 package window
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"image/color/palette"
-	"image/gif"
 	"image/png"
 	"io"
-	"math"
 	"path/filepath"
+	"strings"
+	"time"
 
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"golang.org/x/image/draw"
 
 	"latentbrush/app/document"
+	"latentbrush/app/document/film"
+	"latentbrush/app/gui/control"
 	"latentbrush/app/gui/dialogs"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
@@ -23,39 +25,127 @@ import (
 	"latentbrush/vectors"
 )
 
-// sweepFrames is the number of pictures of one way of a slider sweep.
-const sweepFrames = 24
+// FilmSettings are the last choices in the sheet of films.
+type FilmSettings struct {
+	Format string    `json:"format,omitempty"`
+	Frames int       `json:"frames,omitempty"`
+	Rate   int       `json:"rate,omitempty"` // frames a second
+	Loop   film.Loop `json:"loop,omitempty"`
+	Ease   film.Ease `json:"ease,omitempty"`
+}
 
-// askGIF asks for a file and makes the pictures of codes into a film, in the
-// background.
-func (w *Window) askGIF(title, name string, codes []latent.Code, bounce bool) {
-	w.askFile(dialogs.Request{
-		Kind: dialogs.Save, Title: title, Name: name,
-		Filters: []dialogs.Filter{{Name: words.T("filter.gif"), Exts: []string{"gif"}}},
-	}, func(path string) {
-		eng := w.eng
-		go func() {
-			var frames []*image.RGBA
+const mostRate = 50 // frames a second, what players of GIF can do
+
+func (f *FilmSettings) defaults() {
+	if f.Format == "" {
+		f.Format = "gif"
+	}
+	if f.Frames < 2 || f.Frames > film.MaxFrames {
+		f.Frames = 24
+	}
+	if f.Rate < 1 || f.Rate > mostRate {
+		f.Rate = 20
+	}
+	if f.Loop == "" {
+		f.Loop = film.Bounce
+	}
+	if f.Ease == "" {
+		f.Ease = film.Smooth
+	}
+}
+
+// showFilm asks how a film shall be, and where it goes; codes are its pictures at places on the way from 0 to 1.
+func (w *Window) showFilm(title, name string, code func(t float64) latent.Code) {
+	f := w.settings.Film
+	f.defaults()
+	formats := film.Formats()
+	known := false
+	for _, k := range formats {
+		known = known || k == f.Format
+	}
+	if !known {
+		f.Format = formats[0]
+	}
+	var sheet *control.Sheet
+	frames, rate := newNumber(f.Frames, 2, film.MaxFrames), newNumber(f.Rate, 1, mostRate)
+	names := func(prefix string, of []string) []string {
+		out := make([]string, len(of))
+		for i, k := range of {
+			out[i] = words.T(prefix + k)
+		}
+		return out
+	}
+	body := container.NewVBox(
+		form(words.T("film.format"), words.T("film.format-help"), segments(formats, names("film.format-", formats), f.Format, func(v string) { f.Format = v })),
+		form(words.T("film.frames"), words.T("film.frames-help"), frames.box()),
+		form(words.T("film.rate"), words.T("film.rate-help"), rate.box()),
+		form(words.T("film.loop"), words.T("film.loop-help"), segments(texts(film.Loops), names("film.loop-", texts(film.Loops)), string(f.Loop), func(v string) { f.Loop = film.Loop(v) })),
+		form(words.T("film.ease"), words.T("film.ease-help"), segments(texts(film.Eases), names("film.ease-", texts(film.Eases)), string(f.Ease), func(v string) { f.Ease = film.Ease(v) })),
+	)
+	sheet = control.NewSheet(w.canvas(), title, body, fyne.NewSize(520, 300), false,
+		control.NewButton(control.Filled, "", words.T("cancel"), func() { sheet.Close() }),
+		control.NewButton(control.Primary, "film", words.T("export.go"), func() {
+			var ok1, ok2 bool
+			if f.Frames, ok1 = frames.value(); !ok1 {
+				return
+			}
+			if f.Rate, ok2 = rate.value(); !ok2 {
+				return
+			}
+			sheet.Close()
+			w.settings.Film = f
+			w.saveSettings()
+			w.askFile(dialogs.Request{
+				Kind: dialogs.Save, Title: title, Name: name + "." + f.Format,
+				Filters: []dialogs.Filter{{Name: words.T("film.format-" + f.Format), Exts: []string{f.Format}}},
+			}, func(path string) { w.makeFilm(path, f, code) })
+		}))
+	sheet.Show()
+}
+
+// texts are the values of names as plain texts.
+func texts[S ~string](of []S) []string {
+	out := make([]string, len(of))
+	for i, v := range of {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// makeFilm renders the frames in the background and writes the film. Another film, or closing the model, stops it.
+func (w *Window) makeFilm(path string, f FilmSettings, code func(t float64) latent.Code) {
+	eng := w.eng
+	places := film.Positions(f.Frames, f.Ease)
+	codes := make([]latent.Code, len(places))
+	for i, t := range places {
+		codes[i] = code(t)
+	}
+	go func() {
+		m := film.Film{Loop: f.Loop, Delay: time.Second / time.Duration(f.Rate)}
+		err := func() error {
 			for i, c := range codes {
-				f, err := eng.Render(w.ctx, c, engine.RenderOptions{})
+				frame, err := eng.Render(w.ctx, c, engine.RenderOptions{})
 				if err != nil {
-					w.later(func() { w.fail(err) })
-					return
+					return err
 				}
-				frames = append(frames, f.Picture)
+				m.Frames = append(m.Frames, frame.Picture)
 				w.later(func() { w.setJobNote(words.T("film.frame", i+1, len(codes))) })
 			}
-			err := vectors.WriteAtomic(path, func(out io.Writer) error { return WriteGIF(out, frames, 5, bounce) })
-			w.later(func() {
-				w.setJobNote("")
-				if err != nil {
-					w.fail(err)
-					return
-				}
-				w.toasts.Show(words.T("saved-as", filepath.Base(path)), look.Good, "", nil)
-			})
+			if strings.EqualFold(filepath.Ext(path), ".mp4") {
+				return m.WriteMP4(w.ctx, path)
+			}
+			return vectors.WriteAtomic(path, func(out io.Writer) error { return m.Write(out, filepath.Ext(path)) })
 		}()
-	})
+		w.later(func() {
+			w.setJobNote("")
+			if err != nil {
+				w.fail(err)
+				return
+			}
+			w.trace("film %s", path)
+			w.toasts.Show(words.T("saved-as", filepath.Base(path)), look.Good, "", nil)
+		})
+	}()
 }
 
 // exportSweep writes the selected slider moving from −2 to +2 as a film.
@@ -68,159 +158,42 @@ func (w *Window) exportSweep() {
 	if e.On {
 		base = base.AddScaled(float32(-e.Strength), e.Delta)
 	}
-	var codes []latent.Code
-	for i := range sweepFrames {
-		// Ease in and out: half a period of a cosine.
-		t := (1 - math.Cos(math.Pi*float64(i)/(sweepFrames-1))) / 2
-		codes = append(codes, base.AddScaled(float32(-2+4*t), e.Delta))
-	}
-	w.askGIF(words.T("action.file.sweep"), e.Name+".gif", codes, true)
+	w.showFilm(words.T("action.file.sweep"), e.Name, func(t float64) latent.Code {
+		return base.AddScaled(float32(-2+4*t), e.Delta)
+	})
 }
 
-// exportTimelapse writes the way from the picture before all edits to the present
-// one: through the kept steps of the optimisations, then through the vectors.
+// exportTimelapse writes the way from the picture before all edits to the present one: through the kept steps of
+// the optimisations, then through the vectors.
 func (w *Window) exportTimelapse() {
 	sc := w.doc.Scene()
-	var codes []latent.Code
+	keys := []latent.Code{w.firstCode()}
 	for _, c := range sc.Choices {
-		n := len(c.Run.Steps)
-		for i := 0; i <= c.Step && i < n; i += max(1, n/20) {
-			codes = append(codes, c.Run.Steps[i].Code)
+		for _, s := range c.Run.Steps[:c.Step+1] {
+			keys = append(keys, s.Code)
 		}
 	}
-	from := sc.Start
-	if len(codes) > 0 {
-		from = codes[len(codes)-1]
-	} else {
-		codes = append(codes, from)
+	last, to := keys[len(keys)-1], sc.Code()
+	if n := max(8, len(keys)/3); !sameCode(last, to) {
+		for i := 1; i <= n; i++ {
+			keys = append(keys, last.Lerp(to, float32(i)/float32(n)))
+		}
 	}
-	to := sc.Code()
-	for i := 1; i <= 12; i++ {
-		codes = append(codes, from.Lerp(to, float32(i)/12))
+	name := w.doc.Title()
+	if name == "" {
+		name = "latentbrush"
 	}
-	w.askGIF(words.T("action.file.timelapse"), "latentbrush.gif", codes, true)
+	w.showFilm(words.T("action.file.timelapse"), name, func(t float64) latent.Code { return along(keys, t) })
 }
 
-// WriteGIF writes pictures as a film that loops, delay hundredths of a second each;
-// with bounce it runs back again. Colours are chosen from all frames by median cut,
-// and dithered.
-func WriteGIF(out io.Writer, frames []*image.RGBA, delay int, bounce bool) error {
-	if len(frames) == 0 {
-		return errors.New("film: no pictures")
+// along is the place t in [0, 1] on the way through codes.
+func along(keys []latent.Code, t float64) latent.Code {
+	at := t * float64(len(keys)-1)
+	i := min(int(at), len(keys)-1)
+	if i == len(keys)-1 {
+		return keys[i]
 	}
-	pal := medianCut(frames, 256)
-	g := &gif.GIF{}
-	for _, f := range frames {
-		p := image.NewPaletted(f.Rect, pal)
-		draw.FloydSteinberg.Draw(p, f.Rect, f, f.Rect.Min)
-		g.Image = append(g.Image, p)
-		g.Delay = append(g.Delay, delay)
-	}
-	if bounce {
-		for i := len(frames) - 2; i > 0; i-- {
-			g.Image = append(g.Image, g.Image[i])
-			g.Delay = append(g.Delay, delay)
-		}
-	}
-	return gif.EncodeAll(out, g)
-}
-
-// medianCut chooses at most n colours for the pictures (Heckbert 1982): the box of
-// colours with the largest side times count is split at its median until there
-// are n.
-func medianCut(frames []*image.RGBA, n int) color.Palette {
-	var px [][3]uint8
-	total := 0
-	for _, f := range frames {
-		total += len(f.Pix) / 4
-	}
-	step := max(1, total/60000)
-	k := 0
-	for _, f := range frames {
-		for i := 0; i+3 < len(f.Pix); i += 4 {
-			if k++; k%step == 0 {
-				px = append(px, [3]uint8{f.Pix[i], f.Pix[i+1], f.Pix[i+2]})
-			}
-		}
-	}
-	if len(px) == 0 {
-		return palette.Plan9
-	}
-	boxes := [][][3]uint8{px}
-	widest := func(b [][3]uint8) (axis, span int) {
-		lo, hi := [3]uint8{255, 255, 255}, [3]uint8{}
-		for _, p := range b {
-			for c := range 3 {
-				lo[c], hi[c] = min(lo[c], p[c]), max(hi[c], p[c])
-			}
-		}
-		for c := range 3 {
-			if s := int(hi[c]) - int(lo[c]); s > span {
-				axis, span = c, s
-			}
-		}
-		return axis, span
-	}
-	for len(boxes) < n {
-		best, score, axis := -1, 0, 0
-		for i, b := range boxes {
-			if len(b) < 2 {
-				continue
-			}
-			if a, s := widest(b); s > 0 && s*int(math.Sqrt(float64(len(b)))) > score {
-				best, score, axis = i, s*int(math.Sqrt(float64(len(b)))), a
-			}
-		}
-		if best < 0 {
-			break
-		}
-		b := boxes[best]
-		var count [256]int
-		for _, p := range b {
-			count[p[axis]]++
-		}
-		half, cut := 0, 0
-		for v := range 256 {
-			if half += count[v]; half*2 >= len(b) {
-				cut = v
-				break
-			}
-		}
-		var lo, hi [][3]uint8
-		for _, p := range b {
-			if int(p[axis]) <= cut {
-				lo = append(lo, p)
-			} else {
-				hi = append(hi, p)
-			}
-		}
-		if len(lo) == 0 || len(hi) == 0 {
-			lo, hi = nil, nil
-			for _, p := range b {
-				if int(p[axis]) < cut {
-					lo = append(lo, p)
-				} else {
-					hi = append(hi, p)
-				}
-			}
-		}
-		boxes[best] = lo
-		boxes = append(boxes, hi)
-	}
-	var pal color.Palette
-	for _, b := range boxes {
-		if len(b) == 0 {
-			continue
-		}
-		var sum [3]int
-		for _, p := range b {
-			for c := range 3 {
-				sum[c] += int(p[c])
-			}
-		}
-		pal = append(pal, color.RGBA{uint8(sum[0] / len(b)), uint8(sum[1] / len(b)), uint8(sum[2] / len(b)), 255})
-	}
-	return pal
+	return keys[i].Lerp(keys[i+1], float32(at-float64(i)))
 }
 
 // sheetSeeds and sheetStrengths are the rows and columns of the contact sheet.

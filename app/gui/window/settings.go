@@ -118,6 +118,7 @@ type Settings struct {
 	Strip     bool               `json:"strip_provenance,omitempty"`
 	Model     string             `json:"model,omitempty"`
 	Run       RunSettings        `json:"run"`
+	Film      FilmSettings       `json:"film"`
 	Device    string             `json:"device,omitempty"`    // empty: the first that works
 	Still     bool               `json:"still,omitempty"`     // no pictures while a slider is dragged
 	Memory    int                `json:"memory_mb,omitempty"` // of the history, megabytes
@@ -152,6 +153,7 @@ func (s *Settings) defaults() {
 		s.Brush = 0.05
 	}
 	s.Run.defaults()
+	s.Film.defaults()
 	if s.Memory < leastMemory || s.Memory > mostMemory {
 		s.Memory = document.DefaultMaxBytes >> 20
 	}
