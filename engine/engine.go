@@ -132,6 +132,17 @@ type Settings struct {
 	// IdentityWeight multiplies one minus the cosine of the identities before and after. It
 	// counts only when the bundle has an identity network.
 	IdentityWeight float64
+	// Coarse is how many of the first steps are made at half the resolution. They take less
+	// than half the time; only models of 64² and more have them.
+	Coarse int
+	// Axes is how many of the leading axes of the model's latents the search may use in the
+	// families that look in whitened units; 0 means all.
+	Axes int
+	// Fall lets the rate fall to nothing along a cosine over the run.
+	Fall bool
+	// Guess begins at the answer of a linear map from the change of labels, learnt from the
+	// model's own pictures; see [Engine.LearnGuess]. Without one it begins at the start.
+	Guess bool
 	// Agreement of the region's pixels that ends the run; negative means never.
 	Agreement float64
 	// Flat ends the run when so many steps brought nothing; negative means never.

@@ -10,6 +10,7 @@ import (
 
 	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
+	"latentbrush/engine/optim"
 )
 
 // DefaultSettings are the settings that zero values stand for. They are what won on
@@ -48,14 +49,15 @@ func (s Settings) filled() Settings {
 		}
 		*f.value = max(0, *f.value)
 	}
-	s.Flat = max(0, s.Flat)
+	s.Flat, s.Coarse = max(0, s.Flat), max(0, s.Coarse)
 	return s
 }
 
-// stages are the spaces and steps of filled settings.
-func (e *Engine) stages(ctx context.Context, s Settings) ([]edit.Stage, error) {
+// stages are the spaces and steps of filled settings. The guess are whitened coordinates
+// to begin at, or nil.
+func (e *Engine) stages(ctx context.Context, s Settings, guess []float32) ([]edit.Stage, error) {
 	if s.Search == SearchFree {
-		return []edit.Stage{{Space: edit.Free(e.info.Rows, e.info.Dim), Steps: s.Steps, Rate: s.Rate}}, nil
+		return s.arranged(edit.Stage{Space: edit.Free(e.info.Rows, e.info.Dim), Steps: s.Steps}), nil
 	}
 	if s.Search == SearchSubspace {
 		space, err := edit.Spanned(s.Directions)
@@ -65,31 +67,67 @@ func (e *Engine) stages(ctx context.Context, s Settings) ([]edit.Stage, error) {
 		if d := s.Directions[0]; d.Rows != e.info.Rows || d.Dim != e.info.Dim {
 			return nil, fmt.Errorf("edit: directions are %d×%d, want %d×%d as the model's codes", d.Rows, d.Dim, e.info.Rows, e.info.Dim)
 		}
-		return []edit.Stage{{Space: space, Steps: s.Steps, Rate: s.Rate}}, nil
+		return s.arranged(edit.Stage{Space: space, Steps: s.Steps}), nil
 	}
 	p, err := e.Prior(ctx)
 	if err != nil {
 		return nil, err
 	}
+	p = p.Leading(s.Axes)
+	guess = guess[:min(len(guess), len(p.Axes))]
+	shared := edit.Stage{Space: edit.Shared(p, e.info.Rows), Steps: s.Steps, Begin: guess}
+	if len(guess) < len(p.Axes) {
+		shared.Begin = nil
+	}
 	switch s.Search {
 	case SearchShared:
-		return []edit.Stage{{Space: edit.Shared(p, e.info.Rows), Steps: s.Steps, Rate: s.Rate}}, nil
+		return s.arranged(shared), nil
 	case SearchPerRow:
 		space, err := edit.PerRow(p, e.info.Rows, s.Rows)
-		return []edit.Stage{{Space: space, Steps: s.Steps, Rate: s.Rate}}, err
+		if err != nil {
+			return nil, err
+		}
+		stage := edit.Stage{Space: space, Steps: s.Steps}
+		if shared.Begin != nil {
+			for range space.Size() / len(p.Axes) {
+				stage.Begin = append(stage.Begin, guess...)
+			}
+		}
+		return s.arranged(stage), nil
 	case SearchTwoStage:
 		rows := s.Rows
 		if rows == nil {
 			rows = e.ShapeRows()
 		}
 		space, err := edit.PerRow(p, e.info.Rows, rows)
-		first := s.Steps * 3 / 5
-		return []edit.Stage{
-			{Space: edit.Shared(p, e.info.Rows), Steps: first, Rate: s.Rate},
-			{Space: space, Steps: s.Steps - first, Rate: s.Rate},
-		}, err
+		shared.Steps = s.Steps * 3 / 5
+		return s.arranged(shared, edit.Stage{Space: space, Steps: s.Steps - shared.Steps}), err
 	}
 	return nil, fmt.Errorf("edit: there is no search called %q", s.Search)
+}
+
+// arranged gives the stages their rate, and makes the first steps of the first one
+// coarse.
+func (s Settings) arranged(stages ...edit.Stage) []edit.Stage {
+	if n := min(s.Coarse, stages[0].Steps); n > 0 {
+		rest := stages[0]
+		stages[0].Steps, stages[0].Coarse = n, true
+		rest.Steps, rest.Begin, rest.Continue = rest.Steps-n, nil, true
+		stages = slices.Insert(stages, 1, rest)
+	}
+	total, before := 0, 0
+	for _, g := range stages {
+		total += g.Steps
+	}
+	for i := range stages {
+		stages[i].Rate = s.Rate
+		if s.Fall {
+			from, share := float64(before)/float64(total), float64(stages[i].Steps)/float64(total)
+			stages[i].Schedule = func(t float64) float64 { return optim.CosineFall(from + share*t) }
+		}
+		before += stages[i].Steps
+	}
+	return stages
 }
 
 // ShapeRows are the rows that carry shape more than colour: those of the layers up to
@@ -178,7 +216,10 @@ func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code,
 		Start: r.Start, Base: j.origin.Labels,
 		Painted: r.Painted, Region: region, Classes: len(e.info.Manifest.Classes),
 	}
-	if !slices.Equal(origin.Data, r.Start.Data) {
+	if s.Guess && slices.Equal(origin.Data, r.Start.Data) {
+		j.guess = e.guessed(j.origin.Labels, r.Painted)
+	}
+	if s.Coarse > 0 || !slices.Equal(origin.Data, r.Start.Data) {
 		p.Before = j.origin.Picture
 	}
 	return j, p, s, j.aim(ctx, r.Painted, region, r.Free, s)
@@ -239,7 +280,7 @@ func (e *Engine) run(ctx context.Context, yield func(Step, error) bool, prepare 
 	j, problem, s, err := prepare()
 	var stages []edit.Stage
 	if err == nil {
-		stages, err = e.stages(ctx, s)
+		stages, err = e.stages(ctx, s, j.guess)
 	}
 	if err != nil {
 		yield(Step{}, err)

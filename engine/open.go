@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"latentbrush/engine/edit"
 	"latentbrush/engine/graph"
@@ -40,11 +41,13 @@ type Engine struct {
 	// Sessions belong to the queue's goroutine.
 	full, quick *forward
 	step        *stepper
+	stepHalf    *stepper
 	small       *image.RGBA
 	smallLabels *image.Paletted
 	photo       photoSessions
 	looking     readings
 
+	guess     atomic.Pointer[edit.Guess]
 	priorOnce sync.Once
 	prior     *edit.Prior
 	priorErr  error
@@ -145,8 +148,10 @@ func (e *Engine) Close() error {
 			errs = append(errs, f.session.Close())
 		}
 	}
-	if e.step != nil {
-		errs = append(errs, e.step.session.Close())
+	for _, s := range []*stepper{e.step, e.stepHalf} {
+		if s != nil {
+			errs = append(errs, s.session.Close())
+		}
 	}
 	if e.looking.session != nil {
 		errs = append(errs, e.looking.session.Close())

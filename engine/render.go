@@ -66,11 +66,15 @@ type RenderOptions struct {
 // Render makes the picture and the labels of a code at once, before any job's next
 // step.
 func (e *Engine) Render(ctx context.Context, code latent.Code, o RenderOptions) (Frame, error) {
+	return e.render(ctx, code, o, true)
+}
+
+func (e *Engine) render(ctx context.Context, code latent.Code, o RenderOptions, urgent bool) (Frame, error) {
 	if err := code.Check(e.info.Rows, e.info.Dim); err != nil {
 		return Frame{}, fmt.Errorf("engine: %w", err)
 	}
 	f := Frame{Code: code}
-	err := e.queue.do(ctx, true, func(ctx context.Context) error {
+	err := e.queue.do(ctx, urgent, func(ctx context.Context) error {
 		if e.full == nil {
 			g, err := ForwardGraph(e.generator, e.head)
 			if err != nil {
@@ -111,6 +115,17 @@ func previewGraph(generator *stylegan2.Generator, head *segmentation.Head, crop 
 	if head == nil {
 		return g, g.Err()
 	}
+	logits, err := halfLogits(g, head, s.Features, half, crop)
+	if err != nil {
+		return nil, err
+	}
+	g.Output("logits", logits)
+	return g, g.Err()
+}
+
+// halfLogits adds the head on the features of a synthesis that stopped at half the
+// resolution.
+func halfLogits(g *graph.Graph, head *segmentation.Head, features map[string]*graph.Value, half int, crop image.Rectangle) (*graph.Value, error) {
 	info, params := *head.Info(), head.Params(g)
 	info.Features = nil
 	var columns []*graph.Value
@@ -126,19 +141,21 @@ func previewGraph(generator *stylegan2.Generator, head *segmentation.Head, crop 
 		return nil, errors.New("engine: the head reads no feature of half the resolution")
 	}
 	params[0].Weight = g.Concat(2, columns...)
-	o, err := segmentation.Apply(g, &info, params, s.Features, half, crop)
+	o, err := segmentation.Apply(g, &info, params, features, half, crop)
 	if err != nil {
 		return nil, err
 	}
-	g.Output("logits", o.Logits)
-	return g, g.Err()
+	return o.Logits, g.Err()
 }
 
-// previews says whether the model is large enough, and its crop even, so that half the
-// resolution shows the same picture.
-func (e *Engine) previews() bool {
+// previews says whether half the resolution shows the same picture.
+func (e *Engine) previews() bool { return e.halves(128) }
+
+// halves says whether the model has at least the given resolution and a crop that can be
+// halved.
+func (e *Engine) halves(least int) bool {
 	c := e.info.Manifest.CropRect()
-	return e.info.Manifest.Resolution >= 128 && (c.Min.X|c.Min.Y|c.Max.X|c.Max.Y)&1 == 0
+	return e.info.Manifest.Resolution >= least && (c.Min.X|c.Min.Y|c.Max.X|c.Max.Y)&1 == 0
 }
 
 // preview makes a quick frame of half the detail at full size.

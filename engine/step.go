@@ -11,6 +11,7 @@ import (
 	"latentbrush/engine/graph"
 	"latentbrush/engine/latent"
 	"latentbrush/engine/loss"
+	"latentbrush/engine/model"
 	"latentbrush/engine/ort"
 	"latentbrush/engine/segmentation"
 	"latentbrush/engine/stylegan2"
@@ -25,10 +26,10 @@ import (
 // needed.
 type stepper struct {
 	session  *ort.Session
-	features int // feature maps that are compared
-	width    int
-	height   int
-	classes  int
+	man      *model.Manifest // whose size it works at
+	features int             // feature maps that are compared
+	identity bool            // it has an identity term
+	masked   bool            // the pictures are masked for a perceptual network
 }
 
 // featureResolution is the size of the generator's features that hold the picture
@@ -47,21 +48,35 @@ type Networks struct {
 // perceptual network the generator's own features are compared; without an identity
 // network there is no such term.
 func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, n Networks) (*graph.Graph, error) {
+	return stepGraph(generator, labels, n, generator.Manifest())
+}
+
+// stepGraph is the step at the size of a manifest, the generator's own or that of half
+// the size.
+func stepGraph(generator *stylegan2.Generator, labels *segmentation.Head, n Networks, man *model.Manifest) (*graph.Graph, error) {
 	if labels == nil {
 		return nil, segmentation.ErrNoHead
 	}
-	man := generator.Manifest()
 	g := graph.New("step")
 	code := g.Input("code", man.Rows, man.WDim)
-	syn, err := generator.Synthesis(g, code, 0)
+	syn, err := generator.Synthesis(g, code, man.Resolution)
 	if err != nil {
 		return nil, err
 	}
-	head, err := labels.Apply(g, man, syn.Features)
+	var logits *graph.Value
+	if man.Resolution < generator.Manifest().Resolution {
+		syn.Image = stylegan2.Crop(g, syn.Full, man.CropRect())
+		logits, err = halfLogits(g, labels, syn.Features, man.Resolution, man.CropRect())
+	} else {
+		var head *segmentation.Output
+		if head, err = labels.Apply(g, man, syn.Features); err == nil {
+			logits = head.Logits
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	h, w, k := syn.Image.Dim(2), syn.Image.Dim(3), head.Logits.Dim(1)
+	h, w, k := syn.Image.Dim(2), syn.Image.Dim(3), logits.Dim(1)
 	target := g.Input("target", 1, k, h, w)
 	inside := g.Input("inside", 1, 1, h, w)
 	outside := g.Input("outside", 1, 1, h, w)
@@ -69,7 +84,7 @@ func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, n Netw
 	pictureWeight := g.Input("picture_weight")
 	perceptualWeight := g.Input("perceptual_weight")
 
-	entropy := loss.CrossEntropy(g, head.Logits, target, inside)
+	entropy := loss.CrossEntropy(g, logits, target, inside)
 	squared := loss.Squared(g, syn.Image, picture, outside)
 
 	var compared []*graph.Value
@@ -112,15 +127,19 @@ func StepGraph(generator *stylegan2.Generator, labels *segmentation.Head, n Netw
 	g.Output("perceptual", perceptual)
 	g.Output("gradient", gradient[0])
 	g.Output("image", syn.Image)
-	g.Output("logits", head.Logits)
+	g.Output("logits", logits)
 	for i, f := range compared {
 		g.Output(fmt.Sprintf("feature%d", i), f)
 	}
 	return g, g.Err()
 }
 
-func (e *Engine) buildStepper() (*stepper, error) {
-	g, err := StepGraph(e.generator, e.head, Networks{e.features, e.identity})
+func (e *Engine) buildStepper(man *model.Manifest) (*stepper, error) {
+	n := Networks{e.features, e.identity}
+	if n.Identity != nil && !n.Identity.Fits(man.Size()) {
+		n.Identity = nil
+	}
+	g, err := stepGraph(e.generator, e.head, n, man)
 	if err != nil {
 		return nil, err
 	}
@@ -132,12 +151,12 @@ func (e *Engine) buildStepper() (*stepper, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := e.info.Manifest.Size()
-	s := &stepper{session: session, width: size.X, height: size.Y, classes: len(e.info.Manifest.Classes)}
+	s := &stepper{session: session, man: man, masked: n.Perceptual != nil}
 	for _, o := range session.Outputs() {
 		if strings.HasPrefix(o.Name, "feature") {
 			s.features++
 		}
+		s.identity = s.identity || o.Name == "identity"
 	}
 	return s, nil
 }
@@ -152,18 +171,30 @@ func padToSquare(g *graph.Graph, x *graph.Value, crop image.Rectangle, resolutio
 		graph.Margin{Axis: 3, Before: crop.Min.X, After: resolution - crop.Max.X})
 }
 
-// job is one optimisation on the stepper: an [edit.Evaluator] whose targets stay in
-// the session's inputs. The targets of the picture terms are what the same graph gives
-// at the origin. They cost no run of their own when the optimisation begins there: the
-// first evaluation leaves these terms out, which are zero at the origin and have no
-// slope, and keeps its picture and features.
+// job is one optimisation: an [edit.Evaluator] whose targets stay in the sessions'
+// inputs.
 type job struct {
 	engine *Engine
 	origin Frame
+	fine   aim
+	// coarse is the same at half the resolution, and small the origin's picture and labels
+	// there.
+	coarse aim
+	small  Frame
+	// guess are whitened coordinates to begin at, or nil.
+	guess []float32
+}
+
+// aim is what a stepper is set to. The targets of the picture terms are what the same
+// graph gives at the origin. They cost no run of their own when the optimisation begins
+// there: the first evaluation leaves these terms out, which are zero at the origin and
+// have no slope, and keeps its picture and features.
+type aim struct {
+	step *stepper
 	// weights of the picture, the perceptual and the identity term, and whether the targets
 	// are set.
 	weights [3]float32
-	aimed   bool
+	set     bool
 }
 
 // begin finds the origin's labels and builds the stepper if need be. The caller holds
@@ -176,12 +207,15 @@ func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &job{engine: e, origin: frame}, e.queue.do(ctx, false, func(context.Context) error {
-		if e.step != nil {
-			return nil
+	j := &job{engine: e, origin: frame}
+	return j, e.queue.do(ctx, false, func(context.Context) error {
+		if e.step == nil {
+			if e.step, err = e.buildStepper(e.model.Manifest); err != nil {
+				return err
+			}
 		}
-		e.step, err = e.buildStepper()
-		return err
+		j.fine.step = e.step
+		return nil
 	})
 }
 
@@ -189,51 +223,96 @@ func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
 func (j *job) aim(ctx context.Context, painted *image.Paletted, region, free *image.Alpha, o Settings) error {
 	e := j.engine
 	return e.queue.do(ctx, false, func(context.Context) error {
-		s := e.step.session
-		loss.Targets(s.Input("target"), s.Input("inside"), painted, region, e.step.classes)
-		n := loss.Weights(s.Input("outside"), region, false, free)
-		j.weights = [3]float32{float32(o.PictureWeight), float32(o.PerceptualWeight), float32(o.IdentityWeight)}
-		j.aimed = false
-		if e.features != nil {
-			// The distance is a mean over the whole frame; this makes it one over what is
-			// compared.
-			all := e.step.width * e.step.height
-			j.weights[1] *= float32(all) / float32(max(1, n))
-			mask := s.Input("mask")
-			for i, v := range s.Input("outside") {
-				mask[i] = 0
-				if v != 0 {
-					mask[i] = 1
-				}
+		j.fine.fill(painted, region, free, o)
+		if o.Coarse <= 0 || !e.halves(64) {
+			return nil
+		}
+		if e.stepHalf == nil {
+			var err error
+			if e.stepHalf, err = e.buildStepper(e.halved()); err != nil {
+				return err
 			}
 		}
+		j.coarse.step = e.stepHalf
+		j.coarse.fill(halfLabels(painted), halfMask(region), halfMask(free), o)
 		return nil
 	})
 }
 
+func (a *aim) fill(painted *image.Paletted, region, free *image.Alpha, o Settings) {
+	s := a.step.session
+	loss.Targets(s.Input("target"), s.Input("inside"), painted, region, len(a.step.man.Classes))
+	n := loss.Weights(s.Input("outside"), region, false, free)
+	a.weights = [3]float32{float32(o.PictureWeight), float32(o.PerceptualWeight), float32(o.IdentityWeight)}
+	a.set = false
+	if !a.step.masked {
+		return
+	}
+	// The perceptual distance is a mean over the whole frame; this makes it one over what
+	// is compared.
+	mask := s.Input("mask")
+	a.weights[1] *= float32(len(mask)) / float32(max(1, n))
+	for i, v := range s.Input("outside") {
+		mask[i] = 0
+		if v != 0 {
+			mask[i] = 1
+		}
+	}
+}
+
 // Evaluate implements [edit.Evaluator].
 func (j *job) Evaluate(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
-	if !j.aimed && !slices.Equal(w.Data, j.origin.Code.Data) {
-		if _, err := j.run(ctx, j.origin.Code); err != nil {
+	return j.at(ctx, &j.fine, w)
+}
+
+// EvaluateCoarse implements [edit.CoarseEvaluator]. Its picture is the origin's with the
+// enlarged change, so that the detail that half the resolution lacks stays.
+func (j *job) EvaluateCoarse(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
+	if j.coarse.step == nil {
+		return j.Evaluate(ctx, w)
+	}
+	first := !j.coarse.set
+	if first && !slices.Equal(w.Data, j.origin.Code.Data) {
+		if _, err := j.EvaluateCoarse(ctx, j.origin.Code); err != nil {
+			return edit.Evaluation{}, err
+		}
+		first = false
+	}
+	v, err := j.run(ctx, &j.coarse, w)
+	if err != nil {
+		return v, err
+	}
+	picture, labels := v.Picture, v.Labels
+	if first {
+		j.small = Frame{Picture: picture(), Labels: labels()}
+	}
+	v.Picture = func() *image.RGBA { return addEnlarged(j.origin.Picture, j.small.Picture, picture()) }
+	v.Labels = func() *image.Paletted { return addDoubled(j.origin.Labels, j.small.Labels, labels()) }
+	return v, nil
+}
+
+// at evaluates a code, after the origin if that has not been.
+func (j *job) at(ctx context.Context, a *aim, w latent.Code) (edit.Evaluation, error) {
+	if !a.set && !slices.Equal(w.Data, j.origin.Code.Data) {
+		if _, err := j.run(ctx, a, j.origin.Code); err != nil {
 			return edit.Evaluation{}, err
 		}
 	}
-	return j.run(ctx, w)
+	return j.run(ctx, a, w)
 }
 
-func (j *job) run(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
-	e := j.engine
+func (j *job) run(ctx context.Context, a *aim, w latent.Code) (edit.Evaluation, error) {
 	var v edit.Evaluation
-	err := e.queue.do(ctx, false, func(ctx context.Context) error {
-		s := e.step.session
+	err := j.engine.queue.do(ctx, false, func(ctx context.Context) error {
+		s, size := a.step.session, a.step.man.Size()
 		return s.Call(ctx, func() {
 			copy(s.Input("code"), w.Data)
-			weights := j.weights
-			if !j.aimed {
+			weights := a.weights
+			if !a.set {
 				weights = [3]float32{}
 			}
 			s.Input("picture_weight")[0], s.Input("perceptual_weight")[0] = weights[0], weights[1]
-			if e.identity != nil {
+			if a.step.identity {
 				s.Input("identity_weight")[0] = weights[2]
 			}
 		}, func() {
@@ -241,26 +320,24 @@ func (j *job) run(ctx context.Context, w latent.Code) (edit.Evaluation, error) {
 				Terms:    edit.Terms{CrossEntropy: float64(s.Output("cross_entropy")[0])},
 				Loss:     float64(s.Output("loss")[0]),
 				Gradient: latent.Code{Rows: w.Rows, Dim: w.Dim, Data: s.Output("gradient")},
-				Picture:  func() *image.RGBA { return stylegan2.Picture(nil, s.Output("image"), e.step.width, e.step.height) },
-				Labels: func() *image.Paletted {
-					return segmentation.Labels(nil, nil, s.Output("logits"), e.model.Manifest)
-				},
+				Picture:  func() *image.RGBA { return stylegan2.Picture(nil, s.Output("image"), size.X, size.Y) },
+				Labels:   func() *image.Paletted { return segmentation.Labels(nil, nil, s.Output("logits"), a.step.man) },
 			}
-			if j.aimed {
+			if a.set {
 				v.Terms.Picture, v.Terms.Perceptual = float64(s.Output("squared")[0]), float64(s.Output("perceptual")[0])
-				if e.identity != nil {
+				if a.step.identity {
 					v.Terms.Identity = float64(s.Output("identity_term")[0])
 				}
 				return
 			}
 			copy(s.Input("picture"), s.Output("image"))
-			for i := range e.step.features {
+			for i := range a.step.features {
 				copy(s.Input(fmt.Sprintf("feature_target%d", i)), s.Output(fmt.Sprintf("feature%d", i)))
 			}
-			if e.identity != nil {
+			if a.step.identity {
 				copy(s.Input("identity_target"), s.Output("identity"))
 			}
-			j.aimed = true
+			a.set = true
 		})
 	})
 	return v, err

@@ -359,6 +359,7 @@ func newEvaluateCommand(env *Env) *cobra.Command {
 	var report, sheet, judge string
 	var limit int
 	var s engine.Settings
+	var guess int
 	command := &cobra.Command{
 		Use:   "evaluate",
 		Short: "Measure mask edits on a fixed set whose true results are known",
@@ -380,6 +381,12 @@ whether it is still the same person and which attribute moved how far, beside th
 			defer e.Close()
 			if len(e.Info().Manifest.Classes) != len(portrait.Classes) || e.Info().Manifest.ZDim < portrait.Count {
 				return fmt.Errorf("evaluate: model %q does not draw rendered portraits, whose true edits are known", e.Info().Manifest.ID)
+			}
+			if guess > 0 {
+				if err := e.LearnGuess(ctx, guess); err != nil {
+					return err
+				}
+				s.Guess = true
 			}
 			set := editSet{e: e, judge: e}
 			if judge != "" {
@@ -425,6 +432,7 @@ whether it is still the same person and which attribute moved how far, beside th
 	f.StringVar(&report, "report", "", "`file` for the scores (JSON)")
 	f.StringVar(&sheet, "sheet", "", "`file` for a sheet of all edits (PNG)")
 	f.StringVar(&judge, "judge", "", "`file` of a label head that is not used in the loop")
+	f.IntVar(&guess, "guess", 0, "begin at a linear guess learnt from this `number` of the model's own pictures")
 	f.IntVar(&limit, "edits", editFaces*editsPerFace, "`number` of edits of the set to make")
 	f.IntVar(&s.Steps, "steps", engine.DefaultSettings().Steps, "`number` of optimisation steps")
 	searchFlags(command, &s, engine.DefaultSettings().Search)

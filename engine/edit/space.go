@@ -80,6 +80,14 @@ func NewPrior(samples [][]float32) (*Prior, error) {
 	return p, nil
 }
 
+// Leading is the prior with its first n axes only; 0 means all.
+func (p *Prior) Leading(n int) *Prior {
+	if n <= 0 || n >= len(p.Axes) {
+		return p
+	}
+	return &Prior{Mean: p.Mean, Axes: p.Axes[:n], Deviations: p.Deviations[:n]}
+}
+
 // Whiten gives the coordinates of a difference of w vectors in units of standard
 // deviations along the axes.
 func (p *Prior) Whiten(difference []float32) []float64 {
