@@ -16,8 +16,12 @@ func main() {
 	env := cli.System()
 	env.Window = func(env *cli.Env, file string, seed uint64) error {
 		return gui.Run(gui.Options{
-			Open: func(ctx context.Context, path string, _ engine.Options) (*engine.Engine, error) {
-				e, err := env.OpenEngine(ctx, path)
+			Open: func(ctx context.Context, path string, o engine.Options) (*engine.Engine, error) {
+				asked := *env
+				if asked.Device == "" { // the command line comes before the settings
+					asked.Device = string(o.Device)
+				}
+				e, err := asked.OpenEngine(ctx, path)
 				if err == nil {
 					// The first picture comes first; a failure shows when an edit is asked for.
 					time.AfterFunc(2*time.Second, func() { _ = e.Warm(context.Background()) })

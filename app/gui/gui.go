@@ -101,7 +101,11 @@ func Run(o Options) (err error) {
 	}
 	if o.Open != nil {
 		wo.Open = func(ctx context.Context, path string) (window.Engine, error) {
-			e, err := o.Open(ctx, path, o.Engine)
+			asked := o.Engine
+			if asked.Device == "" {
+				asked.Device, _ = engine.ParseDevice(settings.Device) // the settings hold none that is unknown
+			}
+			e, err := o.Open(ctx, path, asked)
 			if err != nil {
 				return nil, err
 			}

@@ -271,69 +271,6 @@ func (w *Window) askKey(id string, then func()) {
 	w.canvas().Focus(c)
 }
 
-// showSettings opens the settings: language, appearance, scale, dialogs.
-func (w *Window) showSettings() {
-	s := w.settings
-	var sheet *control.Sheet
-	choice := func(options []string, names []string, now string, set func(string)) fyne.CanvasObject {
-		var buttons []*control.Button
-		var objs []fyne.CanvasObject
-		for i, o := range options {
-			o := o
-			b := control.NewButton(control.Filled, "", names[i], nil)
-			b.Active = o == now
-			b.Style = control.Flat
-			b.OnTap = func() {
-				for _, x := range buttons {
-					x.Active = x == b
-					x.Refresh()
-				}
-				set(o)
-			}
-			buttons = append(buttons, b)
-			objs = append(objs, b)
-		}
-		return row(4, 0, objs...)
-	}
-	langs := append([]string{""}, words.Languages()...)
-	langNames := []string{words.T("settings.system")}
-	for _, l := range langs[1:] {
-		langNames = append(langNames, words.T("language."+l))
-	}
-	scaleNames := []string{"80 %", "100 %", "125 %", "150 %", "200 %"}
-	scales := map[string]float64{"80 %": 0.8, "100 %": 1, "125 %": 1.25, "150 %": 1.5, "200 %": 2}
-	now := "100 %"
-	for k, v := range scales {
-		if v == s.Scale {
-			now = k
-		}
-	}
-	dialogsNow := "system"
-	if s.Plain {
-		dialogsNow = "own"
-	}
-	provenance := "keep"
-	if s.Strip {
-		provenance = "strip"
-	}
-	grid := container.New(layout.NewFormLayout(),
-		soft(words.T("settings.language")), choice(langs, langNames, s.Language, func(v string) { s.Language = v; w.appearanceChanged() }),
-		soft(words.T("settings.appearance")), choice(
-			[]string{string(look.System), string(look.Dark), string(look.Light)},
-			[]string{words.T("settings.system"), words.T("settings.dark"), words.T("settings.light")},
-			string(s.Variant), func(v string) { s.Variant = look.Variant(v); w.appearanceChanged() }),
-		soft(words.T("settings.scale")), choice(scaleNames, scaleNames, now, func(v string) { s.Scale = scales[v]; w.appearanceChanged() }),
-		soft(words.T("settings.dialogs")), choice([]string{"system", "own"}, []string{words.T("settings.dialogs-system"), words.T("settings.dialogs-own")},
-			dialogsNow, func(v string) { s.Plain = v == "own"; w.saveSettings() }),
-		soft(words.T("settings.provenance")), choice([]string{"keep", "strip"}, []string{words.T("settings.provenance-keep"), words.T("settings.provenance-strip")},
-			provenance, func(v string) { s.Strip = v == "strip"; w.saveSettings() }),
-	)
-	sheet = control.NewSheet(w.canvas(), words.T("action.file.settings"), grid, fyne.NewSize(560, 200), false,
-		control.NewButton(control.Filled, "keyboard", words.T("action.edit.keys"), func() { sheet.Close(); w.table.Run("edit.keys") }),
-		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
-	sheet.Show()
-}
-
 // showAbout says what the program is, and that nothing leaves the machine.
 func (w *Window) showAbout() {
 	l := widget.NewLabel(words.T("about.text", w.version))

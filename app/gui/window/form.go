@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
 
 	"latentbrush/app/gui/control"
 	"latentbrush/app/gui/look"
@@ -124,3 +125,6 @@ func (n *numberBox) value() (int, bool) {
 	v, ok := n.read()
 	return int(v), ok
 }
+
+// AsEntry is the entry itself, for what looks for entries.
+func (e *line) AsEntry() *widget.Entry { return &e.Entry }
