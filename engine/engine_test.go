@@ -155,6 +155,73 @@ func TestFirstEvaluationIsExact(t *testing.T) {
 	}
 }
 
+// A run with coarse steps, a guess, fewer axes and a falling rate ends where a plain one
+// does, by the fine loss.
+func TestEditOptions(t *testing.T) {
+	e := open(t, modeltest.Spec{Resolution: 64, Crop: []int{0, 8, 64, 56}})
+	start := e.Sample(1, 1)
+	want := painted(t, e, start, e.Sample(2, 1))
+	if err := e.LearnGuess(context.Background(), 40); err != nil {
+		t.Fatal(err)
+	}
+	plain := engine.Settings{Prior: 0.01, Rate: 0.1, PictureWeight: 0.05, PerceptualWeight: -1, Steps: 60, Flat: -1}
+	loss := map[string]float64{}
+	for name, change := range map[string]func(*engine.Settings){
+		"plain":  func(*engine.Settings) {},
+		"coarse": func(s *engine.Settings) { s.Coarse = 30 },
+		"guess":  func(s *engine.Settings) { s.Guess = true },
+		"fall":   func(s *engine.Settings) { s.Fall = true },
+		"all":    func(s *engine.Settings) { s.Coarse, s.Guess, s.Fall, s.Axes = 30, true, true, 8 },
+		"rows":   func(s *engine.Settings) { s.Search, s.Coarse, s.Guess = engine.SearchPerRow, 20, true },
+		"stages": func(s *engine.Settings) { s.Search, s.Coarse, s.Fall = engine.SearchTwoStage, 20, true },
+	} {
+		s := plain
+		change(&s)
+		n := 0
+		var first, final engine.Step
+		for step, err := range e.Edit(context.Background(), engine.EditRequest{Start: start, Painted: want, Settings: s, Region: edit.RegionOptions{Dilation: -1}}) {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if n == 0 {
+				first = step
+			}
+			n++
+			final = step
+			if step.Picture != nil && (step.Picture.Rect != image.Rect(0, 0, 64, 48) || step.Labels.Rect != step.Picture.Rect) {
+				t.Fatalf("%s: step %d shows %v and %v", name, step.Index, step.Picture.Rect, step.Labels.Rect)
+			}
+		}
+		if n != 62 || !final.Final {
+			t.Errorf("%s: %d steps, want the start, 60 updates and the result", name, n)
+		}
+		if first.Leak.Mean != 0 {
+			t.Errorf("%s: the start leaks %v", name, first.Leak.Mean)
+		}
+		// The loss of what a run gives, by one measure for all.
+		ev, err := engine.NewEvaluator(context.Background(), e, start, want, 0.05, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := ev.Evaluate(context.Background(), final.Code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss[name] = v.Loss
+		if name == "plain" {
+			continue
+		}
+		if v.Terms.CrossEntropy > first.Terms.CrossEntropy {
+			t.Errorf("%s: cross-entropy went from %v to %v", name, first.Terms.CrossEntropy, v.Terms.CrossEntropy)
+		}
+	}
+	for _, name := range []string{"coarse", "guess", "fall"} {
+		if loss[name] > 1.1*loss["plain"] {
+			t.Errorf("%s ends at a loss of %v, plain at %v", name, loss[name], loss["plain"])
+		}
+	}
+}
+
 // The gradient that the step graph gives, against central differences of its loss.
 func TestStepGradient(t *testing.T) {
 	for name, spec := range map[string]modeltest.Spec{"square": {}, "cropped": {Crop: []int{0, 4, 32, 28}}} {
