@@ -217,26 +217,15 @@ func (j *batchJob) recipe(given []string) error {
 	if j.script == nil {
 		j.script = &document.Script{Lines: []document.Line{{Verb: "begin"}}}
 	}
-	i := j.engine.Info()
 	for n, text := range given {
-		f, err := parseStrength(text)
+		v, strength, err := namedVector(j.shelf, j.engine, text)
 		if err != nil {
-			return usageError{err}
-		}
-		v, err := j.shelf.find("", f.path)
-		if _, missing := os.Stat(f.path); missing == nil {
-			v, err = vectors.ReadFile(f.path)
-		}
-		if err != nil {
-			return err
-		}
-		if err := v.FitsModel(vectorModel(j.engine), i.Rows, i.Dim); err != nil {
 			return err
 		}
 		j.shelf.given[v.Content] = v
 		j.script.Lines = append(j.script.Lines, document.Line{
 			Verb: "vector", Args: []string{fmt.Sprint("flag-", n+1), v.Name},
-			Keys: []document.Key{{Name: "strength", Value: strconv.FormatFloat(f.strength, 'g', -1, 64)}, {Name: "content", Value: v.Content}},
+			Keys: []document.Key{{Name: "strength", Value: strconv.FormatFloat(strength, 'g', -1, 64)}, {Name: "content", Value: v.Content}},
 		})
 	}
 	return nil

@@ -73,6 +73,7 @@ var commands = []func(*Env) *cobra.Command{
 	newLearnCommand,
 	newReplayCommand,
 	newBatchCommand,
+	newFilmCommand,
 }
 
 // OpenRuntime opens the device that the flags ask for.

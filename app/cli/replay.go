@@ -94,6 +94,14 @@ func (s *shelf) find(content, name string) (*vectors.Vector, error) {
 	return nil, fmt.Errorf("the vector %q is not in the library", name)
 }
 
+// vectorAt reads a vector's file, or finds it by its name.
+func vectorAt(s *shelf, name string) (*vectors.Vector, error) {
+	if _, err := os.Stat(name); err == nil {
+		return vectors.ReadFile(name)
+	}
+	return s.find("", name)
+}
+
 // bar is a line on a terminal that says how far a command has come. Elsewhere it writes nothing.
 type bar struct {
 	w     io.Writer
