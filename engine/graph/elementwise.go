@@ -214,7 +214,15 @@ func (o binaryOp) vjp(g *Graph, v, dy *Value, need []bool) []*Value {
 			d[0] = g.Scale(g.Mul(dy, a), 2)
 			return d
 		}
-		return []*Value{g.productGradient(dy, b, a, need[0]), g.productGradient(dy, a, b, need[1])}
+		// The gradient of a scale comes first: it is small and lets the factor that was scaled go.
+		if size(a.shape) < size(b.shape) {
+			d[0] = g.productGradient(dy, b, a, need[0])
+			d[1] = g.productGradient(dy, g.ordered(a, b, d[0]), b, need[1])
+			return d
+		}
+		d[1] = g.productGradient(dy, a, b, need[1])
+		d[0] = g.productGradient(dy, g.ordered(b, a, d[1]), a, need[0])
+		return d
 	case "Div":
 		if need[0] {
 			d[0] = g.Div(dy, b)

@@ -26,6 +26,12 @@ func TestShapeErrors(t *testing.T) {
 		{"Mul", func(g *g, in func(...int) *graph.Value) { g.Mul(in(4), in(3)) }, []string{"Mul", "[4]", "[3]"}},
 		{"Div", func(g *g, in func(...int) *graph.Value) { g.Div(in(4), in(3)) }, []string{"Div", "[4]", "[3]"}},
 		{"LeakyRelu", func(g *g, in func(...int) *graph.Value) { g.LeakyRelu(in(2), 1.5) }, []string{"LeakyRelu", "1.5"}},
+		{"ScaledLeakyRelu", func(g *g, in func(...int) *graph.Value) { g.ScaledLeakyRelu(in(1, 3, 4, 4), in(1, 2, 1, 1), 0.2) }, []string{"ScaledLeakyRelu", "[1 2 1 1]", "[1 3 4 4]"}},
+		{"ScaledLeakyRelu/slope", func(g *g, in func(...int) *graph.Value) { g.ScaledLeakyRelu(in(1, 3, 4, 4), in(1, 3, 1, 1), 2) }, []string{"ScaledLeakyRelu", "2"}},
+		{"ScaledLeakyRelu/offset", func(g *g, in func(...int) *graph.Value) {
+			g.ScaledLeakyRelu(in(1, 3, 4, 4), in(1, 3, 1, 1), 0.2, in(1, 3, 4, 5))
+		}, []string{"ScaledLeakyRelu", "[1 3 4 5]", "[1 3 4 4]"}},
+		{"After", func(g *g, in func(...int) *graph.Value) { g.After(in(2), in(3)) }, []string{"After", "[2]", "[3]"}},
 		{"Clip", func(g *g, in func(...int) *graph.Value) { g.Clip(in(2), 1, 0) }, []string{"Clip", "[1, 0]"}},
 		{"Step", func(g *g, in func(...int) *graph.Value) { g.Step(in(2), 1, 1) }, []string{"Step", "1"}},
 		{"ReduceSum", func(g *g, in func(...int) *graph.Value) { g.ReduceSum(in(2, 3), []int{2}, true) }, []string{"ReduceSum", "axis 2", "[2 3]"}},

@@ -32,6 +32,9 @@ func (matMulOp) vjp(g *Graph, v, dy *Value, need []bool) []*Value {
 		d[0] = g.unbroadcast(g.MatMul(dy, g.swap(b)), a.shape)
 	}
 	if need[1] {
+		if need[0] {
+			a = g.ordered(a, b, d[0])
+		}
 		d[1] = g.unbroadcast(g.MatMul(g.swap(a), dy), b.shape)
 	}
 	return d

@@ -112,6 +112,32 @@ type function struct {
 	ref   func(in []tensor) tensor
 }
 
+// scaledActivation is LeakyRelu(scale·x + offsets); the scale is 0.5 + s², and offsets of the given shapes are constants.
+func scaledActivation(constants ...[]int) function {
+	var fixed []tensor
+	for i, shape := range constants {
+		if shape != nil {
+			fixed = append(fixed, random(rand.New(rand.NewPCG(3, uint64(i))), -1, 1, shape...))
+		}
+	}
+	return function{
+		func(g *graph.Graph, in []*graph.Value) *graph.Value {
+			offsets := append([]*graph.Value(nil), in[2:]...)
+			for _, f := range fixed {
+				offsets = append(offsets, g.Const("fixed", f.floats(), f.shape...))
+			}
+			return g.ScaledLeakyRelu(in[0], g.AddScalar(g.Square(in[1]), 0.5), 0.2, offsets...)
+		},
+		func(in []tensor) tensor {
+			y := refBinary(in[0], in[1], func(x, s float64) float64 { return x * (s*s + 0.5) })
+			for _, f := range append(append([]tensor(nil), in[2:]...), fixed...) {
+				y = refBinary(y, f, func(a, b float64) float64 { return a + b })
+			}
+			return refMap(y, func(x float64) float64 { return max(x, float64(float32(0.2))*x) })
+		},
+	}
+}
+
 // check compares the function of the inputs, its derivative and its second derivative with the reference and with
 // differences of the reference. For y = f(x), weights R and directions S it takes
 //
@@ -330,6 +356,11 @@ func opCases() []struct {
 		{"Abs", -2, 2, shapes{{3, 4}}, unary((*graph.Graph).Abs, math.Abs)},
 		{"Relu", -2, 2, shapes{{3, 4}}, unary((*graph.Graph).Relu, func(x float64) float64 { return max(x, 0) })},
 		{"LeakyRelu", -2, 2, shapes{{3, 4}}, unary(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.LeakyRelu(x, 0.2) }, func(x float64) float64 { return max(x, float64(float32(0.2))*x) })},
+		{"ScaledLeakyRelu", -2, 2, shapes{{1, 3, 4, 5}, {1, 3, 1, 1}}, scaledActivation(nil, nil)},
+		{"ScaledLeakyRelu/offsets", -2, 2, shapes{{1, 3, 4, 5}, {1, 3, 1, 1}, {1, 3, 1, 1}, {1, 1, 4, 5}, {1, 3, 4, 5}}, scaledActivation(nil, nil)},
+		{"ScaledLeakyRelu/constants", -2, 2, shapes{{1, 2, 2, 3}, {1, 2, 1, 1}}, scaledActivation([]int{1, 2, 1, 1}, []int{1, 1, 2, 3})},
+		{"ScaledLeakyRelu/batch", -2, 2, shapes{{2, 2, 2, 3}, {2, 2, 1, 1}, {1, 2, 1, 1}}, scaledActivation([]int{1, 2, 1, 1}, []int{1, 1, 2, 3})},
+		{"After", -2, 2, shapes{{2, 3}}, unary(func(g *graph.Graph, x *graph.Value) *graph.Value { return g.After(x, g.Exp(x)) }, func(x float64) float64 { return x })},
 		{"Sigmoid", -2, 2, shapes{{5}}, unary((*graph.Graph).Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) })},
 		{"Tanh", -2, 2, shapes{{5}}, unary((*graph.Graph).Tanh, math.Tanh)},
 		{"Softplus", -2, 2, shapes{{5}}, unary((*graph.Graph).Softplus, func(x float64) float64 { return math.Log1p(math.Exp(x)) })},

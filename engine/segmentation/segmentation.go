@@ -242,12 +242,34 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 	return g.Slice(sum, graph.Range{Axis: 2, Start: y0, End: y1}, graph.Range{Axis: 3, Start: x0, End: x1})
 }
 
+// joinedUpTo is the resolution up to which the maps of one resolution are joined for one product. Larger ones have a
+// product each: joined, they would be copied, and so would their gradient, which is cut up again. Small copies cost
+// nothing, and keep the generator's constant out of a sum of its own, which would leave the runtime's blocked layout.
+const joinedUpTo = 32
+
 // project adds up what the maps of one resolution contribute.
 func (b *builder) project(s *stage, weight, bias *graph.Value) *graph.Value {
 	g := b.g
 	rows := max(weight.Dim(0)*weight.Dim(1), 1)
-	w := g.Reshape(g.Gather(weight, 2, s.columns), rows, len(s.columns), 1, 1)
-	return g.Conv(g.Concat(1, s.maps...), w, bias, graph.ConvOptions{})
+	maps := s.maps
+	if s.resolution <= joinedUpTo {
+		maps = []*graph.Value{g.Concat(1, maps...)}
+	}
+	var sum *graph.Value
+	at := 0
+	for _, x := range maps {
+		columns := s.columns[at : at+x.Dim(1)]
+		at += len(columns)
+		w := g.Reshape(g.Gather(weight, 2, columns), rows, len(columns), 1, 1)
+		y := g.Conv(x, w, bias, graph.ConvOptions{})
+		bias = nil
+		if sum == nil {
+			sum = y
+		} else {
+			sum = g.Add(sum, y)
+		}
+	}
+	return sum
 }
 
 // hidden is a layer inside the ensemble, each member on its own channels.

@@ -130,17 +130,17 @@ func (gen *Generator) conv(g *graph.Graph, l *layer, x, style *graph.Value, r in
 		weight := g.Const(l.name+".weight", l.weight, l.out, l.in, 3, 3)
 		x = g.Conv(x, weight, nil, graph.ConvOptions{Pad: graph.AllSides(1)})
 	}
-	x = g.Mul(x, g.Reshape(d, 1, l.out, 1, 1))
+	var offsets []*graph.Value
 	switch {
 	case l.noise == nil:
-		x = g.Add(x, g.Const(l.name+".bias", l.bias, 1, l.out, 1, 1))
+		offsets = append(offsets, g.Const(l.name+".bias", l.bias, 1, l.out, 1, 1))
 	case l.offset != nil:
-		x = g.Add(x, g.Const(l.name+".bias+noise", l.offset, 1, l.out, r, r))
+		offsets = append(offsets, g.Const(l.name+".bias+noise", l.offset, 1, l.out, r, r))
 	default:
-		x = g.Add(x, g.Const(l.name+".bias", l.bias, 1, l.out, 1, 1))
-		x = g.Add(x, g.Const(l.name+".noise", l.noise, 1, 1, r, r))
+		offsets = append(offsets, g.Const(l.name+".bias", l.bias, 1, l.out, 1, 1), g.Const(l.name+".noise", l.noise, 1, 1, r, r))
 	}
-	return gen.clamp(g, g.LeakyRelu(x, slope))
+	x = g.ScaledLeakyRelu(x, g.Reshape(d, 1, l.out, 1, 1), slope, offsets...)
+	return gen.clamp(g, x)
 }
 
 // rgb reads a picture off the features. Three output channels make it cheaper to scale
