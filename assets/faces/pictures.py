@@ -16,8 +16,8 @@ WEIGHTS = {
     "nose": 3.0, "brow": 9.0, "eye": 14.0, "iris": 14.0, "pupil": 16.0, "upper_lip": 9.0, "lower_lip": 9.0,
     "mouth_in": 12.0, "teeth": 12.0,
 }
-# Factor on that importance in the texture term; the others have 0.4.
-TEXTURE = {"hair": 1.4, "beard": 1.2, "brow": 1.0, "eye": 0.6}
+# Factor on that importance in the texture term; the others have 0.3.
+TEXTURE = {"hair": 1.6, "beard": 1.0, "brow": 1.0, "eye": 0.5}
 # The facial features over which the second PSNR is taken.
 FEATURES = ("brow", "eye", "iris", "pupil", "nose", "upper_lip", "lower_lip", "mouth_in", "teeth", "glasses")
 # Parameters that change colour and light and not shape, for style mixing.
@@ -65,7 +65,7 @@ class Pictures:
         self.classes = names
         self.parameters = [p["name"] if isinstance(p, dict) else p for p in self.facts["parameters"]]
         self.weights = torch.tensor([WEIGHTS.get(base(c), 1.0) for c in names])
-        self.texture = self.weights * torch.tensor([TEXTURE.get(base(c), 0.4) for c in names])
+        self.texture = self.weights * torch.tensor([TEXTURE.get(base(c), 0.3) for c in names])
         self.features = torch.tensor([base(c) in FEATURES for c in names])
         self.colour = torch.tensor([p.startswith(COLOUR) for p in self.parameters])
         self.geometry = torch.tensor([p.startswith(GEOMETRY) for p in self.parameters])
