@@ -154,6 +154,19 @@ type Generalisation struct {
 	Leak float64 `json:"leak"`
 	// Strength is the strength at which the test was made.
 	Strength float64 `json:"strength,omitempty"`
+	// Readings are the attributes that changed, by the model's network of readings, the most
+	// changed first; none where the model has no such network.
+	Readings []Reading `json:"readings,omitempty"`
+	// SamePerson is the mean cosine between the identities before and after by the same
+	// network, 1 for the same person; 0 without one.
+	SamePerson float64 `json:"same_person,omitempty"`
+}
+
+// Reading is the mean change of one attribute, in standard deviations of the model's own
+// pictures.
+type Reading struct {
+	Name   string  `json:"name"`
+	Change float64 `json:"change"`
 }
 
 // Facts is everything about a vector but its numbers and pictures. It is small,

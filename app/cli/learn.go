@@ -232,8 +232,12 @@ type learntRow struct {
 	LeakLocal float64       `json:"leak_local_rows,omitempty"`
 	LeakLoud  float64       `json:"leak_plain,omitempty"`
 	LeakQuiet float64       `json:"leak_quiet,omitempty"`
-	Seconds   float64       `json:"seconds"`
-	Error     string        `json:"error,omitempty"`
+	// Readings are the attributes that changed on the test's pictures, SamePerson whether they
+	// still show the same person.
+	Readings   []vectors.Reading `json:"readings,omitempty"`
+	SamePerson float64           `json:"same_person,omitempty"`
+	Seconds    float64           `json:"seconds"`
+	Error      string            `json:"error,omitempty"`
 }
 
 // The goals of a shipped vector.
@@ -270,6 +274,7 @@ func (f *learnFlags) collect(env *Env, run iter.Seq2[learning.Step, error]) ([]l
 		v := res.Vector
 		row.File = vectorFileName(v.Name)
 		row.How, row.Seeds, row.Success, row.Leak = v.Learnt.How, v.Generalisation.Seeds, v.Generalisation.Success, v.Generalisation.Leak
+		row.Readings, row.SamePerson = v.Generalisation.Readings, v.Generalisation.SamePerson
 		row.Outside, row.Effect, row.Unit = res.Trial.Outside, res.Effect, v.Calibration.UnitEffect
 		if math.IsNaN(row.Effect) {
 			row.Effect = 0

@@ -268,6 +268,13 @@ func printVector(w io.Writer, e vectors.Entry, v *vectors.Vector) {
 	field("Learnt by", "%s", v.Learnt.How)
 	if g := v.Generalisation; g.Seeds > 0 {
 		field("Generalisation", "%.0f %% of %d seeds, leak %.2f grey levels (%s)", 100*g.Success, g.Seeds, g.Leak, g.Criterion)
+		if len(g.Readings) > 0 {
+			var changes []string
+			for _, r := range g.Readings[:min(len(g.Readings), 6)] {
+				changes = append(changes, fmt.Sprintf("%s %+.2f", r.Name, r.Change))
+			}
+			field("Changes", "%s (standard deviations); same person %.2f", strings.Join(changes, ", "), g.SamePerson)
+		}
 	}
 	if v.Recipe != nil {
 		field("Recipe", "%s", v.Recipe)

@@ -107,6 +107,12 @@ func (s *Survey) coordinates(c latent.Code, point bool) []float64 {
 	return s.prior.Whiten(middle)[:len(s.Whitened[0])]
 }
 
+// length of a difference in standard deviations of the model's latents along it.
+func (s *Survey) length(delta latent.Code) float64 {
+	x := s.coordinates(delta, false)
+	return math.Sqrt(dot(x, x))
+}
+
 func dot(a, b []float64) float64 {
 	sum := 0.0
 	for i, v := range a {

@@ -17,6 +17,7 @@ import (
 	"latentbrush/engine/directions"
 	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
+	"latentbrush/engine/loss"
 	"latentbrush/engine/model"
 	"latentbrush/vectors"
 )
@@ -122,6 +123,49 @@ func run(t *testing.T, r Recipe) map[string]*Result {
 		}
 	}
 	return out
+}
+
+// reading is a toy that reads the block's width and the ground's shade off its pictures.
+type reading struct{ toy }
+
+func (*reading) Readings(_ context.Context, p *image.RGBA) ([]engine.Reading, error) {
+	n := 0
+	for x := range toySize {
+		if p.Pix[4*(20*toySize+x)] == 200 {
+			n++
+		}
+	}
+	return []engine.Reading{
+		{Reading: loss.Reading{Name: "ground", Identity: true, R2: 0.9}, Value: float64(p.Pix[0]) / 10},
+		{Reading: loss.Reading{Name: "width", R2: 0.9}, Value: float64(n) / 3},
+		{Reading: loss.Reading{Name: "noise", R2: 0.1}, Value: float64(n)},
+	}, nil
+}
+
+func (*reading) SamePerson(a, b []engine.Reading) float64 {
+	if a[0].Value == b[0].Value {
+		return 1
+	}
+	return 0
+}
+
+// The generalisation test names what a vector changes, and not what cannot be read.
+func TestGeneraliseReads(t *testing.T) {
+	m := &reading{}
+	p, err := NewProbe(t.Context(), m, 1, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delta := latent.New(3, toyDim)
+	delta.Row(0)[0], delta.Row(1)[0] = 2, 2 // six pixels wider
+	v := vectors.New("wider", vectors.Model{ID: "toy", Fingerprint: "feed"}, delta)
+	if _, err := Generalise(t.Context(), m, p, v, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	g := v.Generalisation
+	if len(g.Readings) != 1 || g.Readings[0].Name != "width" || math.Abs(g.Readings[0].Change-2) > 0.4 || math.Abs(g.SamePerson-1) > 1e-9 {
+		t.Errorf("readings changed by %+v, same person %v; want width by 2 and the same", g.Readings, g.SamePerson)
+	}
 }
 
 func TestRecipeLearnsWhatIsThere(t *testing.T) {

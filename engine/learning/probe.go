@@ -1,10 +1,13 @@
 package learning
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"golang.org/x/image/draw"
 
@@ -118,10 +121,71 @@ func Generalise(ctx context.Context, m Model, p *Probe, v *vectors.Vector, t *St
 		Criterion: fmt.Sprintf("%s grows by at least %.3g, a quarter of the usual effect", measureOf(t), need),
 		Success:   float64(success) / float64(len(p.Frames)), Leak: r.Leak,
 	}
+	if err := p.read(ctx, m, r, &v.Generalisation); err != nil {
+		return nil, err
+	}
 	if tile > 0 {
 		v.Sheet = Sheet(p.Frames, r.After, tile, 16)
 	}
 	return r, nil
+}
+
+// Reader is a model that reads attributes off pictures.
+type Reader interface {
+	Readings(ctx context.Context, picture *image.RGBA) ([]engine.Reading, error)
+	SamePerson(a, b []engine.Reading) float64
+}
+
+var _ Reader = (*engine.Engine)(nil)
+
+// A reading counts when it explains so much of its attribute's variance, and is named when
+// its mean change is so many standard deviations.
+const (
+	readingTrust  = 0.5
+	readingChange = 0.15
+)
+
+// read tells which attributes a trial changed, when the model can read them.
+func (p *Probe) read(ctx context.Context, m Model, t *Trial, g *vectors.Generalisation) error {
+	reader, ok := m.(Reader)
+	if !ok {
+		return nil
+	}
+	var changes []vectors.Reading
+	same := 0.0
+	n := float64(len(t.After))
+	for i, after := range t.After {
+		a, err := reader.Readings(ctx, p.Frames[i].Picture)
+		if errors.Is(err, engine.ErrNoReadings) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		b, err := reader.Readings(ctx, after.Picture)
+		if err != nil {
+			return err
+		}
+		same += reader.SamePerson(a, b) / n
+		if changes == nil {
+			changes = make([]vectors.Reading, len(a))
+		}
+		for k := range a {
+			changes[k].Name = a[k].Name
+			if a[k].R2 >= readingTrust {
+				changes[k].Change += (b[k].Value - a[k].Value) / n
+			}
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b vectors.Reading) int { return cmp.Compare(math.Abs(b.Change), math.Abs(a.Change)) })
+	g.SamePerson = same
+	g.Readings = nil
+	for _, c := range changes {
+		if math.Abs(c.Change) >= readingChange {
+			g.Readings = append(g.Readings, c)
+		}
+	}
+	return nil
 }
 
 func measureOf(t *Statistic) string {

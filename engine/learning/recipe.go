@@ -316,6 +316,11 @@ func (l *lab) run(ctx context.Context) error {
 	return nil
 }
 
+// longestUnit bounds strength 1: so many standard deviations of the model's latents along
+// the vector. Where others are held, little of a statistic may be left that varies, and the
+// amount in deviations of the whole statistic would be far outside what is natural.
+const longestUnit = 2.2
+
 // one makes one vector.
 func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 	values, err := l.survey.Values(p.statistic)
@@ -373,6 +378,10 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 		return nil, err
 	}
 	delta = delta.Scale(float32(s))
+	if length := l.survey.length(delta); length > longestUnit {
+		delta = delta.Scale(float32(longestUnit / length))
+		learnt.Detail["unit"] = fmt.Sprintf("%.2g of the amount: %.2g deviations along the vector", longestUnit/length, longestUnit)
+	}
 	if p.Local {
 		if err := l.emit(Step{Stage: "local", Vector: p.Name, Total: 1}); err != nil {
 			return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -258,11 +257,7 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		}
 		hold = append(hold, h)
 	}
-	length := func(d latent.Code) float64 {
-		x := l.survey.coordinates(d, false)
-		return math.Sqrt(dot(x, x))
-	}
-	most := max(quietLength, quietLonger*length(delta))
+	most := max(quietLength, quietLonger*l.survey.length(delta))
 	for _, mu := range quietChoices {
 		x, err := quiet(q, g, hold, mu)
 		if err != nil {
@@ -272,7 +267,7 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		if err != nil {
 			return delta, before, after, err
 		}
-		if cost(t) < lowest && t.Effect >= 0.9*plain.Effect && length(d) <= most {
+		if cost(t) < lowest && t.Effect >= 0.9*plain.Effect && l.survey.length(d) <= most {
 			delta, after, lowest = d, t.Leak, cost(t)
 		}
 	}
