@@ -181,6 +181,30 @@ func (c *Canvas) Paste(name string, p *Part, t Transform) (*Change, error) {
 	return e.Commit(name), nil
 }
 
+// MarkPart covers the pixels of a part, where it was taken, with an ink: the marks
+// of the keep or the free layer, or another class. Symmetry does not mirror it.
+func (c *Canvas) MarkPart(name string, p *Part, ink Ink) (*Change, error) {
+	e, err := c.Begin(ink)
+	if err != nil {
+		return nil, err
+	}
+	b := p.Bounds
+	for y := range b.Dy() {
+		row := p.in[y*b.Dx() : (y+1)*b.Dx()]
+		for x := 0; x < len(row); x++ {
+			if !row[x] {
+				continue
+			}
+			from := x
+			for x < len(row) && row[x] {
+				x++
+			}
+			e.row(b.Min.Y+y, b.Min.X+from, b.Min.X+x, ink)
+		}
+	}
+	return e.Commit(name), nil
+}
+
 func (e *Edit) place(p *Part, t Transform) {
 	p.each(t, e.c.Bounds(), func(x, y int, class uint8) { e.Put(x, y, class) })
 }

@@ -38,12 +38,14 @@ type ClassRow struct {
 	Status Status
 }
 
-// ClassNames are the accessible names of a row's switches.
+// ClassNames are the accessible names of a row's switches and of its mark.
 type ClassNames struct{ Lock, Hide, Solo, Status string }
 
 // ClassList shows the classes in as many columns as fit. The current one is
-// marked. The switches of a row appear under the pointer, and stay while they are
-// on. Filter leaves only rows whose name contains the text.
+// marked. Each row begins with two narrow columns, for hiding and locking, whose
+// switches appear under the pointer and stay while they are on; everywhere else a
+// click selects. A click with Alt shows one class alone. Filter leaves only rows
+// whose name contains the text.
 type ClassList struct {
 	widget.BaseWidget
 	Names    ClassNames
@@ -51,7 +53,8 @@ type ClassList struct {
 	OnLock   func(id int)
 	OnHide   func(id int)
 	OnSolo   func(id int)
-	OnStatus func(id int)
+	// OnMenu is a click with the secondary button; at is absolute.
+	OnMenu func(id int, at fyne.Position)
 
 	all     []ClassRow
 	rows    []*classRow
@@ -62,7 +65,11 @@ type ClassList struct {
 
 var _ fyne.Widget = (*ClassList)(nil)
 
-const classRowHeight float32 = 21
+const (
+	classRowHeight float32 = 21
+	// classSwitch is the width of each of the two columns of switches.
+	classSwitch float32 = 15
+)
 
 // NewClassList returns an empty list.
 func NewClassList(names ClassNames) *ClassList {
@@ -164,8 +171,6 @@ type classRow struct {
 	hover   bool
 	lock    *Button
 	hide    *Button
-	solo    *Button
-	status  *Button
 }
 
 var (
@@ -179,18 +184,18 @@ func newClassRow(l *ClassList) *classRow {
 	row := &classRow{list: l}
 	toggle := func(icon, name string, f func(int)) *Button {
 		b := NewSmallButton(icon, name, func() {
-			if f != nil {
-				f(row.data.ID)
+			if modifiers()&fyne.KeyModifierAlt != 0 {
+				call(l.OnSolo, row.data.ID)
+				return
 			}
+			f(row.data.ID)
 		})
-		b.IconSize, b.Least = 13, fyne.NewSquareSize(18)
+		b.IconSize, b.Least = 12, fyne.NewSize(classSwitch, classRowHeight-1)
 		b.OnHover = func(on bool) { row.hover = on; row.Refresh() }
 		return b
 	}
 	row.lock = toggle("unlock", l.Names.Lock, func(id int) { call(l.OnLock, id) })
 	row.hide = toggle("eye", l.Names.Hide, func(id int) { call(l.OnHide, id) })
-	row.solo = toggle("solo", l.Names.Solo, func(id int) { call(l.OnSolo, id) })
-	row.status = toggle("status-none", l.Names.Status, func(id int) { call(l.OnStatus, id) })
 	row.ExtendBaseWidget(row)
 	return row
 }
@@ -211,11 +216,26 @@ func (r *classRow) set(c ClassRow, current bool) {
 
 func (r *classRow) AccessibilityLabel() string             { return r.data.Name }
 func (r *classRow) AccessibilityRole() fyne.AccessibleRole { return fyne.AccessibleRoleButton }
-func (r *classRow) Tapped(*fyne.PointEvent)                { call(r.list.OnSelect, r.data.ID) }
-func (r *classRow) TappedSecondary(*fyne.PointEvent)       { call(r.list.OnStatus, r.data.ID) }
-func (r *classRow) MouseIn(*desktop.MouseEvent)            { r.hover = true; r.Refresh() }
-func (r *classRow) MouseMoved(*desktop.MouseEvent)         {}
-func (r *classRow) MouseOut()                              { r.hover = false; r.Refresh() }
+
+// Tapped selects the class; with Alt it shows it alone.
+func (r *classRow) Tapped(*fyne.PointEvent) {
+	if modifiers()&fyne.KeyModifierAlt != 0 {
+		call(r.list.OnSolo, r.data.ID)
+		return
+	}
+	call(r.list.OnSelect, r.data.ID)
+}
+
+// TappedSecondary opens the menu of the class.
+func (r *classRow) TappedSecondary(e *fyne.PointEvent) {
+	if r.list.OnMenu != nil {
+		r.list.OnMenu(r.data.ID, e.AbsolutePosition)
+	}
+}
+
+func (r *classRow) MouseIn(*desktop.MouseEvent)    { r.hover = true; r.Refresh() }
+func (r *classRow) MouseMoved(*desktop.MouseEvent) {}
+func (r *classRow) MouseOut()                      { r.hover = false; r.Refresh() }
 
 // FormatArea writes a share of the picture: whole per cent from ten, one digit
 // below, nothing for an empty class.
@@ -236,30 +256,34 @@ func (r *classRow) CreateRenderer() fyne.WidgetRenderer {
 	bg := box(color.Transparent, look.Radius-1)
 	swatch := box(color.Transparent, 3)
 	name, area := label("", look.TextBody, false), label("", look.TextCaption, false)
-	q := &simple{objects: []fyne.CanvasObject{bg, swatch, name, area, r.status, r.lock, r.hide, r.solo}}
+	status := icon(statusIcons[StatusNone], look.TextSoft, 12)
+	q := &simple{objects: []fyne.CanvasObject{bg, swatch, name, area, status, r.hide, r.lock}}
 	q.min = func() fyne.Size { return fyne.NewSize(120, classRowHeight) }
 	q.layout = func(z fyne.Size) {
 		bg.Resize(fyne.NewSize(z.Width-2, z.Height-1))
+		x := float32(2)
+		for _, b := range []*Button{r.hide, r.lock} {
+			b.Resize(fyne.NewSize(classSwitch, z.Height-1))
+			b.Move(fyne.NewPos(x, 0))
+			x += classSwitch
+		}
 		swatch.Resize(fyne.NewSquareSize(12))
-		swatch.Move(fyne.NewPos(7, (z.Height-12)/2))
-		x := z.Width - 7
-		if !r.hover {
-			s := area.MinSize()
-			area.Resize(s)
-			area.Move(fyne.NewPos(x-s.Width, (z.Height-s.Height)/2))
-			if area.Text != "" {
-				x -= s.Width + 3
-			}
+		swatch.Move(fyne.NewPos(x+2, (z.Height-12)/2))
+		x += 19
+		end := z.Width - 7
+		s := area.MinSize()
+		area.Resize(s)
+		area.Move(fyne.NewPos(end-s.Width, (z.Height-s.Height)/2))
+		if area.Text != "" {
+			end -= s.Width + 3
 		}
-		for _, b := range []*Button{r.solo, r.hide, r.lock, r.status} {
-			if b.Visible() {
-				b.Resize(fyne.NewSquareSize(18))
-				b.Move(fyne.NewPos(x-17, (z.Height-18)/2))
-				x -= 18
-			}
+		if status.Visible() {
+			status.Resize(fyne.NewSquareSize(12))
+			status.Move(fyne.NewPos(end-12, (z.Height-12)/2))
+			end -= 14
 		}
-		name.Text = fitText(r.data.Name, look.TextBody, false, x-28)
-		place(name, 26, z.Height)
+		name.Text = fitText(r.data.Name, look.TextBody, false, end-x)
+		place(name, x, z.Height)
 	}
 	q.refresh = func() {
 		bg.FillColor = color.Transparent
@@ -277,22 +301,25 @@ func (r *classRow) CreateRenderer() fyne.WidgetRenderer {
 			name.Color = look.C(look.TextFaint)
 		}
 		area.Text = FormatArea(r.data.Area)
-		area.Hidden = r.hover
-		show := func(b *Button, on bool, icon string) {
-			b.Icon, b.Hidden = icon, !(on || r.hover)
+		show := func(b *Button, on bool, set, unset string) {
+			b.Icon, b.Hidden = unset, !(on || r.hover)
+			if on {
+				b.Icon = set
+			}
 			b.Refresh()
 		}
-		pick := func(on bool, a, b string) string {
-			if on {
-				return a
-			}
-			return b
+		show(r.lock, r.data.Locked, "lock", "unlock")
+		// A class shown alone says so where the eye is.
+		eye := "eye-off"
+		if r.data.Solo {
+			eye = "solo"
 		}
-		show(r.lock, r.data.Locked, pick(r.data.Locked, "lock", "unlock"))
-		show(r.hide, r.data.Hidden, pick(r.data.Hidden, "eye-off", "eye"))
-		show(r.solo, r.data.Solo, "solo")
-		show(r.status, r.data.Status != StatusNone, statusIcons[min(max(0, int(r.data.Status)), 3)])
-		r.solo.Active = r.data.Solo
+		show(r.hide, r.data.Hidden || r.data.Solo, eye, "eye")
+		r.hide.Active = r.data.Solo
+		tone := []fyne.ThemeColorName{look.TextSoft, look.Warn, look.Good, look.Bad}
+		k := min(max(0, int(r.data.Status)), len(tone)-1)
+		setIcon(status, statusIcons[k], tone[k])
+		status.Hidden = r.data.Status == StatusNone
 		q.layout(r.BaseWidget.Size())
 		for _, o := range q.objects {
 			o.Refresh()

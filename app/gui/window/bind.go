@@ -392,12 +392,6 @@ func (w *Window) toggleSymmetry() {
 	w.showTool()
 }
 
-func (w *Window) cycleStatus(id uint8) {
-	s := w.doc.Scene().Status[id]
-	w.check(w.doc.SetStatus(id, (s+1)%4))
-	w.showClasses()
-}
-
 // moveWith takes the parts of an eye along with it.
 func (w *Window) moveWith(class uint8) []uint8 {
 	cs := w.doc.Space().Classes

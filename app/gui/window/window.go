@@ -268,7 +268,7 @@ func (w *Window) buildDock() {
 	w.classes.OnLock = func(id int) { w.toggleLock(uint8(id)) }
 	w.classes.OnHide = func(id int) { w.toggleHide(uint8(id)) }
 	w.classes.OnSolo = func(id int) { w.toggleSolo(uint8(id)) }
-	w.classes.OnStatus = func(id int) { w.cycleStatus(uint8(id)) }
+	w.classes.OnMenu = func(id int, at fyne.Position) { w.classMenu(uint8(id), at) }
 	filter := newLine("")
 	filter.SetPlaceHolder(words.T("class.filter"))
 	filter.OnChanged = w.classes.SetFilter
