@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -114,6 +115,9 @@ func measureEdit(ctx context.Context, b *Bench) error {
 	b.Row("edit.step_s", step.Seconds(), "s")
 	b.AtMost("edit.first_preview_s", first.Seconds(), "s", 0.3)
 	b.Row("edit.first_preview_steps", first.Seconds()/step.Seconds(), "× step")
+	if err := measureCancel(ctx, b, e, request, step); err != nil {
+		return err
+	}
 	b.Row("edit.target_iou", ours, "")
 	b.Row("edit.boundary_f1", oursF1, "")
 	b.Row("edit.leak", oursLeak, "levels")
@@ -194,6 +198,31 @@ func measureEdit(ctx context.Context, b *Bench) error {
 			break
 		}
 	}
+	return nil
+}
+
+// measureCancel stops edits at different moments and holds the longest time until they
+// have ended against the time of a step.
+func measureCancel(ctx context.Context, b *Bench, e *engine.Engine, request engine.EditRequest, step time.Duration) error {
+	var longest time.Duration
+	for k := range 5 {
+		ctx, cancel := context.WithCancel(ctx)
+		var asked time.Time
+		time.AfterFunc(step*time.Duration(10+3*k)/4, func() {
+			asked = time.Now()
+			cancel()
+		})
+		var failed error
+		for _, err := range e.Edit(ctx, request) {
+			failed = err
+		}
+		cancel()
+		if !errors.Is(failed, context.Canceled) {
+			return fmt.Errorf("bench: a cancelled edit ended with %w", failed)
+		}
+		longest = max(longest, time.Since(asked))
+	}
+	b.AtMost("edit.cancel_steps", longest.Seconds()/step.Seconds(), "× step", 1)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"latentbrush/engine/ort"
 	"latentbrush/engine/segmentation"
 	"latentbrush/engine/stylegan2"
+	"latentbrush/vectors"
 )
 
 // width is a channel table as a share of config-f's.
@@ -200,12 +201,18 @@ func measureEngine(ctx context.Context, b *Bench) error {
 	return nil
 }
 
+// dragged is how many vectors are applied while one of them is dragged.
+const dragged = 8
+
 // drag moves eight vectors' sum for two seconds at 60 values a second and counts the
 // pictures; settle is the time from the last value to its full picture.
 func drag(ctx context.Context, e *engine.Engine) (fps, settle float64, err error) {
 	i := e.Info()
-	base, other := e.Sample(1, i.Manifest.Truncation.Psi), e.Sample(2, i.Manifest.Truncation.Psi)
-	delta := other.Sub(base)
+	base := e.Sample(1, i.Manifest.Truncation.Psi)
+	var terms []vectors.Term
+	for k := range dragged {
+		terms = append(terms, vectors.Term{Delta: e.Sample(uint64(2+k), i.Manifest.Truncation.Psi).Sub(base).Scale(1. / dragged)})
+	}
 	type shown struct {
 		frame engine.Frame
 		err   error
@@ -227,7 +234,12 @@ func drag(ctx context.Context, e *engine.Engine) (fps, settle float64, err error
 	tick := time.NewTicker(time.Second / 60)
 	defer tick.Stop()
 	for k := 1; time.Since(begun) < 2*time.Second; k++ {
-		last = base.AddScaled(float32(k)/240, delta)
+		// One slider moves, the others stand.
+		for t := range terms {
+			terms[t].Strength = 0.5
+		}
+		terms[k/20%dragged].Strength = float64(k%20) / 20
+		last = vectors.Sum(base, terms...)
 		live.Show(last)
 		select {
 		case <-tick.C:

@@ -41,9 +41,13 @@ type jobReport struct {
 	Agreement float64            `json:"agreement"`
 	IoU       map[string]float64 `json:"iou"`
 	// Leak is outside the region before compositing, Composited after.
-	Leak       reportLeak     `json:"leak"`
-	Composited *reportLeak    `json:"leak_composited,omitempty"`
-	Curve      []reportSample `json:"curve"`
+	Leak       reportLeak  `json:"leak"`
+	Composited *reportLeak `json:"leak_composited,omitempty"`
+	// Seam is the change of gradients along the region's border before compositing and
+	// after, in levels per pixel: what a visible edge would raise.
+	Seam           float64        `json:"seam_levels"`
+	SeamComposited *float64       `json:"seam_composited_levels,omitempty"`
+	Curve          []reportSample `json:"curve"`
 }
 
 type reportLeak struct {
@@ -129,7 +133,10 @@ func newEditCommand(env *Env) *cobra.Command {
 	var from source
 	var mask, out, labels, vector, name, code, report string
 	var s engine.Settings
+	var dilation int
 	var classes, composite bool
+	var along []string
+	var keep, free string
 	command := &cobra.Command{
 		Use:   "edit",
 		Short: "Change a picture until its labels are those of a painted mask",
@@ -170,23 +177,46 @@ which "latentbrush apply" adds to other pictures with any strength.`,
 			if before.Labels == nil {
 				return errors.New("edit: the model has no label head, so a mask means nothing to it")
 			}
-			region := edit.RegionOptions{WholeClasses: classes, Dilation: -1}
+			region := edit.RegionOptions{WholeClasses: classes, Dilation: dilation}
+			if region.Keep, err = readArea(keep, e.Info()); err != nil {
+				return fmt.Errorf("keep: %w", err)
+			}
+			open, err := readArea(free, e.Info())
+			if err != nil {
+				return fmt.Errorf("free: %w", err)
+			}
+			for _, file := range along {
+				v, err := vectors.ReadFile(file)
+				if err != nil {
+					return err
+				}
+				if err := v.FitsModel(vectorModel(e), e.Info().Rows, e.Info().Dim); err != nil {
+					return err
+				}
+				s.Directions = append(s.Directions, v.Delta)
+			}
+			if len(along) > 0 {
+				s.Search = engine.SearchSubspace
+			}
 			area, err := edit.Region(before.Labels, painted, region)
 			if err != nil {
 				return err
 			}
 			var r jobReport
-			final, err := r.collect(env.Err, e, e.Edit(ctx, engine.EditRequest{Start: start, Painted: painted, Region: region, Settings: s}))
+			final, err := r.collect(env.Err, e, e.Edit(ctx, engine.EditRequest{Start: start, Painted: painted, Region: region, Free: open, Settings: s}))
 			if err != nil {
 				return err
 			}
 			picture := final.Picture
+			r.Seam = metrics.Seam(before.Picture, picture, area)
 			if composite {
 				if picture, err = edit.Composite(before.Picture, final.Picture, area, edit.DefaultDilation(e.Info().Width)); err != nil {
 					return err
 				}
 				leak := newLeak(metrics.LeakOutside(before.Picture, picture, area))
 				r.Composited = &leak
+				seam := metrics.Seam(before.Picture, picture, area)
+				r.SeamComposited = &seam
 			}
 			if out != "" {
 				if err := writePNG(out, picture); err != nil {
@@ -238,6 +268,10 @@ which "latentbrush apply" adds to other pictures with any strength.`,
 	f.StringVar(&report, "report", "", "`file` for the figures of the run (JSON)")
 	f.IntVar(&s.Steps, "steps", engine.DefaultSettings().Steps, "`number` of optimisation steps")
 	f.BoolVar(&classes, "whole-classes", false, "let every pixel of the touched classes change, not only the painted ones")
+	f.IntVar(&dilation, "dilation", -1, "`pixels` by which the region grows, -1 for 3 at 512² scaled with the size")
+	f.StringVar(&keep, "keep", "", "`file` of pixels that must stay (PNG, white on black)")
+	f.StringVar(&free, "free", "", "`file` of pixels that may become anything (PNG, white on black)")
+	f.StringArrayVar(&along, "along", nil, "search only along this editing vector's `file`; may be given several times")
 	f.BoolVar(&composite, "composite", false, "take everything outside the region from the original picture")
 	searchFlags(command, &s, engine.DefaultSettings().Search)
 	return command

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,7 @@ func TestEditAndApply(t *testing.T) {
 		Loss     float64
 		Curve    []struct{ Loss float64 }
 		Leak     struct{ Mean float64 } `json:"leak"`
+		Seam     *float64               `json:"seam_composited_levels"`
 		Composit *struct {
 			Mean float64 `json:"mean_levels"`
 		} `json:"leak_composited"`
@@ -76,6 +78,9 @@ func TestEditAndApply(t *testing.T) {
 	}
 	if report.Composit == nil || report.Composit.Mean != 0 {
 		t.Errorf("leak after compositing is %v, want 0", report.Composit)
+	}
+	if report.Seam == nil {
+		t.Error("the report does not measure the seam of the composite")
 	}
 	v, err := vectors.ReadFile(at("change.safetensors"))
 	if err != nil {
@@ -106,6 +111,28 @@ func TestEditAndApply(t *testing.T) {
 			}
 		}
 	}
+	// Along the vector alone, with a corner that must stay and one that is free.
+	keep := image.NewGray(image.Rect(0, 0, 32, 32))
+	for i := range 8 * 32 {
+		keep.Pix[i] = 255
+	}
+	if err := writePNG(at("keep.png"), keep); err != nil {
+		t.Fatal(err)
+	}
+	must("edit", "-seed", "1", "-truncation", "1", "-mask", at("painted.png"), "-along", at("change.safetensors"), "-keep", at("keep.png"), "-free", at("keep.png"),
+		"-dilation", "2", "-steps", "4", "-vector", at("along.safetensors"))
+	along, err := vectors.ReadFile(at("along.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dot, length, size := 0.0, 0.0, 0.0
+	for i, d := range along.Delta.Data {
+		w := float64(v.Delta.Data[i])
+		dot, length, size = dot+float64(d)*w, length+float64(d)*float64(d), size+w*w
+	}
+	if cosine := dot / math.Sqrt(length*size); math.Abs(cosine) < 0.999 {
+		t.Errorf("a search along one vector gives a change with cosine %v to it, want 1 or -1", cosine)
+	}
 	must("apply", "-latent", at("code.safetensors"), "-vector", at("change.safetensors")+"=-1", "-refine", "3", "-o", at("refined.png"), "-report", at("refine.json"))
 }
 
@@ -125,6 +152,8 @@ func TestEditRefuses(t *testing.T) {
 		{[]string{"edit", "-seed", "1", "-mask", mask}, 2, "nothing to write"},
 		{[]string{"edit", "-seed", "1", "-mask", mask, "-o", filepath.Join(dir, "x.png")}, 1, "region is empty"},
 		{[]string{"edit", "-seed", "1", "-mask", colours, "-o", "x.png"}, 1, "indexed PNG"},
+		{[]string{"edit", "-seed", "1", "-mask", mask, "-keep", model, "-o", "x.png"}, 1, "not a PNG"},
+		{[]string{"edit", "-seed", "1", "-mask", mask, "-along", mask, "-o", "x.png"}, 1, "mask.png"},
 		{[]string{"edit", "-seed", "1", "-mask", model, "-o", "x.png"}, 1, "not a PNG"},
 		{[]string{"edit", "-seed", "1", "-latent", "x", "-mask", mask, "-o", "x.png"}, 2, "-latent"},
 		{[]string{"apply", "-seed", "1", "-o", "x.png"}, 2, "-vector"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"io/fs"
 	"os"
@@ -164,4 +165,41 @@ func parseStrength(text string) (strengthFlag, error) {
 		}
 	}
 	return f, nil
+}
+
+// readArea reads a black and white picture as an area: a pixel belongs to it when it is
+// more white than black. An empty path is no area.
+func readArea(path string, i engine.Info) (*image.Alpha, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	config, err := png.DecodeConfig(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a PNG: %w", path, err)
+	}
+	if config.Width != i.Width || config.Height != i.Height {
+		return nil, fmt.Errorf("%s is %d×%d, want %d×%d as the model's pictures", path, config.Width, config.Height, i.Width, i.Height)
+	}
+	if _, err := f.Seek(0, 0); err != nil {
+		return nil, err
+	}
+	img, err := png.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	area := image.NewAlpha(image.Rect(0, 0, i.Width, i.Height))
+	for y := range i.Height {
+		for x := range i.Width {
+			// Transparent pixels are black: the colours come multiplied by their opacity.
+			if color.GrayModel.Convert(img.At(img.Bounds().Min.X+x, img.Bounds().Min.Y+y)).(color.Gray).Y >= 128 {
+				area.Pix[y*area.Stride+x] = 255
+			}
+		}
+	}
+	return area, nil
 }
