@@ -178,10 +178,12 @@
 //	"format":  "latentbrush-readings"
 //	"version": "1"
 //	"size":    "128"
-//	"outputs": "[{\"name\":\"smile\",\"identity\":false,\"r2\":0.74}]"
+//	"outputs": "[{\"name\":\"smile\",\"identity\":false,\"r2\":0.93}]"
 //	                                JSON list in order, at most 4096: the attribute, whether it
 //	                                belongs to the person, and the share of its variance that
-//	                                the reading explains on pictures not trained on
+//	                                the reading explains on pictures not trained on;
+//	                                optionally "mean" and "deviation", with which a reading r
+//	                                says that the attribute is mean + deviation·r
 //
 // and the tensors beside those of the convolutions are
 //
