@@ -78,6 +78,9 @@ func (t *Thumbs) SetItems(items []Thumb) {
 	t.Refresh()
 }
 
+// Items returns the cells.
+func (t *Thumbs) Items() []Thumb { return slices.Clone(t.items) }
+
 // Len returns the number of cells.
 func (t *Thumbs) Len() int { return len(t.items) }
 

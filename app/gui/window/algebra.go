@@ -95,6 +95,7 @@ func (w *Window) limitEdit(id document.EditID, op string) {
 func (w *Window) openAlgebra(op string, of []*vectors.Vector, id document.EditID) {
 	w.endJob()
 	a := &algebra{w: w, op: op, of: of, edit: id}
+	w.shelf.opened.algebra = a
 	a.ctx, a.cancel = context.WithCancel(w.ctx)
 	for _, o := range algebraOps {
 		b := control.NewButton(control.Flat, "", words.T("algebra."+o.id), func() { a.use(o.id) })
@@ -112,7 +113,7 @@ func (w *Window) openAlgebra(op string, of []*vectors.Vector, id document.EditID
 	a.name.escape = func() { a.sheet.Close() }
 	strip := container.NewHBox()
 	for i, s := range learning.StripStrengths {
-		a.strip[i] = control.NewFramed(112, control.FormatStrength(s))
+		a.strip[i] = control.NewFramed(122, control.FormatStrength(s))
 		strip.Add(a.strip[i])
 	}
 	a.told = soft("")
@@ -137,7 +138,7 @@ func (w *Window) openAlgebra(op string, of []*vectors.Vector, id document.EditID
 	if id != 0 {
 		a.keep.Text = words.T("algebra.use")
 	}
-	a.sheet = control.NewSheet(w.canvas(), words.T("action.vector.combine"), body, fyne.NewSize(680, 480), false,
+	a.sheet = control.NewSheet(w.canvas(), titled("vector.combine"), body, fyne.NewSize(680, 480), false,
 		control.NewButton(control.Filled, "", words.T("cancel"), func() { a.sheet.Close() }), a.keep)
 	a.sheet.OnReturn = a.accept
 	a.sheet.OnClose = a.cancel

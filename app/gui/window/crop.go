@@ -108,6 +108,7 @@ func scaled(c photo.Crop, k float64) photo.Crop {
 func (w *Window) chooseCrop(em Embedder, name string, p *photo.Photo, start photo.Crop, then func(photo.Crop)) {
 	width, height := w.info.Width, w.info.Height
 	c := &cropSheet{w: w, em: em, photo: p, name: name, then: then}
+	w.shelf.opened.crop = c
 	c.ctx, c.cancel = context.WithCancel(w.ctx)
 	c.small, c.scale = reduced(p.Picture, cropShown)
 	propose := start == photo.Crop{}

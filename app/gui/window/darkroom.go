@@ -246,6 +246,7 @@ func (w *Window) exportPhoto() {
 	note.Wrapping = fyne.TextWrapWord
 	note.Importance = widget.LowImportance
 	frame := control.NewFramed(360, words.T("paste.working"))
+	w.shelf.opened.paste = frame
 	var job *pasteJob
 	var formats, modes []*control.Button
 	tell := func() {

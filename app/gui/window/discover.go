@@ -67,6 +67,7 @@ func (w *Window) learnFromExamples() {
 	}
 	w.endJob()
 	e := &examples{w: w, t: t, next: exampleSeed}
+	w.shelf.opened.examples = e
 	var cancel context.CancelFunc
 	e.ctx, cancel = context.WithCancel(w.ctx)
 	e.grid = control.NewThumbs(discoverTile, false, false)
@@ -116,7 +117,7 @@ func (w *Window) learnFromExamples() {
 		row(6, 0, e.class, e.what, byLabel, layout.NewSpacer(), learn),
 		strip, e.told, e.name)
 	body := container.NewBorder(top, bottom, nil, nil, e.grid)
-	e.sheet = control.NewSheet(w.canvas(), words.T("action.vector.examples"), body, w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(880, 760)), false,
+	e.sheet = control.NewSheet(w.canvas(), titled("vector.examples"), body, w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(880, 760)), false,
 		control.NewButton(control.Filled, "", words.T("cancel"), func() { e.sheet.Close() }), e.keep)
 	e.sheet.OnClose = cancel
 	e.sheet.Show()
@@ -315,6 +316,10 @@ func (w *Window) browseAxes() {
 	stop := context.CancelFunc(func() {})
 	code := w.doc.Code()
 	strengths := []float64{-3, -1.5, 0, 1.5, 3}
+	var now image.Image
+	if w.shown != nil {
+		now = thumb(w.shown, 2*discoverTile)
+	}
 	show := func(kind string) {
 		stop()
 		var run context.Context
@@ -377,6 +382,10 @@ func (w *Window) browseAxes() {
 			})
 			for i := range frames {
 				for k, s := range strengths {
+					if s == 0 {
+						w.later(func() { frames[i][k].SetPicture(now) })
+						continue
+					}
 					f, err := t.Render(run, code.AddScaled(float32(s), axes[i]), engine.RenderOptions{})
 					if err != nil {
 						return
@@ -406,7 +415,7 @@ func (w *Window) browseAxes() {
 		buttons = append(buttons, b)
 	}
 	top := row(4, 0, buttons[0], buttons[1], layout.NewSpacer(), small(words.T("axes.text")))
-	sheet = control.NewSheet(w.canvas(), words.T("action.vector.axes"), container.NewBorder(top, nil, nil, nil, scroll), w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(760, 760)), false,
+	sheet = control.NewSheet(w.canvas(), titled("vector.axes"), container.NewBorder(top, nil, nil, nil, scroll), w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(760, 760)), false,
 		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
 	sheet.OnClose = cancel
 	sheet.Show()
@@ -587,10 +596,13 @@ func (w *Window) takePart() {
 		small(words.T("part.from")), container.New(&fixedHigh{84}, container.NewBorder(nil, nil, nil, container.NewCenter(other), seeds)),
 		small(words.T("part.which")), container.New(layout.NewGridWrapLayout(fyne.NewSize(104, 28)), parts...),
 		container.New(layout.NewCustomPaddedLayout(8, 4, 0, 0), row(14, 0, mine, theirs, result)), told)
-	sheet = control.NewSheet(w.canvas(), words.T("action.vector.part"), body, fyne.NewSize(690, 520), false,
+	sheet = control.NewSheet(w.canvas(), titled("vector.part"), body, fyne.NewSize(690, 520), false,
 		control.NewButton(control.Filled, "", words.T("cancel"), func() { sheet.Close() }), take, keep)
 	sheet.OnClose = cancel
 	reset()
 	sheet.Show()
 	w.trace("part")
 }
+
+// titled is an action's name as the title of its dialog.
+func titled(id string) string { return strings.TrimSuffix(words.T("action."+id), "…") }

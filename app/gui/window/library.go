@@ -47,6 +47,14 @@ type shelf struct {
 		cancel map[*context.CancelFunc]bool
 	}
 	watching *vectors.Library
+
+	// opened are the dialogs opened last.
+	opened struct {
+		algebra  *algebra
+		examples *examples
+		crop     *cropSheet
+		paste    *control.Framed
+	}
 }
 
 // Sizes of the study: the pictures that say what is usual, and those a vector is tried on.

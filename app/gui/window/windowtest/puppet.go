@@ -24,10 +24,11 @@ import (
 	"latentbrush/engine/model"
 )
 
-// Rows and Dim of a puppet's codes.
+// Rows and Dim of a puppet's codes, and a component that opens the mouth sideways.
 const (
-	Rows = 2
-	Dim  = 80
+	Rows       = 2
+	Dim        = 80
+	MouthWidth = int(portrait.MouthWidth)
 )
 
 // Puppet is a window.Engine that draws portraits.
