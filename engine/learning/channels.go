@@ -84,22 +84,26 @@ func styleRows(b *model.Model) ([]styleRow, error) {
 		if n == 0 {
 			return nil, fmt.Errorf("learning: row %d of the codes steers nothing", i)
 		}
-		s := &rows[i]
-		s.a = mat.NewDense(n, man.WDim, w)
-		g := mat.NewSymDense(n, nil)
-		g.SymOuterK(1, s.a)
-		trace := 0.0
-		for k := range n {
-			trace += g.At(k, k)
-		}
-		for k := range n {
-			g.SetSym(k, k, g.At(k, k)+1e-4*trace/float64(n)+1e-12)
-		}
-		if !s.factor.Factorize(g) {
+		rows[i].a = mat.NewDense(n, man.WDim, w)
+		if !rows[i].factorise() {
 			return nil, fmt.Errorf("learning: the styles of row %d cannot be inverted", i)
 		}
 	}
 	return rows, nil
+}
+
+func (s *styleRow) factorise() bool {
+	n, _ := s.a.Dims()
+	g := mat.NewSymDense(n, nil)
+	g.SymOuterK(1, s.a)
+	trace := 0.0
+	for k := range n {
+		trace += g.At(k, k)
+	}
+	for k := range n {
+		g.SetSym(k, k, g.At(k, k)+1e-4*trace/float64(n)+1e-12)
+	}
+	return s.factor.Factorize(g)
 }
 
 // styles are the changes of style that a change of the row makes.
@@ -137,17 +141,21 @@ func (s *styleRow) step(row []float32, y []float64) error {
 // is a vector like any other. It is scaled to the old effect; when the leak is not smaller after
 // all, the vector stays as it was.
 func LocaliseChannels(ctx context.Context, m Model, b *model.Model, p *Probe, delta latent.Code, classes []uint8, t *Statistic, progress func(done, total int)) (latent.Code, Channels, error) {
-	var out Channels
 	if b == nil {
-		return delta, out, errors.New("learning: the model has no bundle to read styles from")
+		return delta, Channels{}, errors.New("learning: the model has no bundle to read styles from")
 	}
 	if err := delta.Check(m.Info().Rows, m.Info().Dim); err != nil {
-		return delta, out, fmt.Errorf("learning: %w", err)
+		return delta, Channels{}, fmt.Errorf("learning: %w", err)
 	}
 	rows, err := styleRows(b)
 	if err != nil {
-		return delta, out, err
+		return delta, Channels{}, err
 	}
+	return localiseChannels(ctx, m, rows, p, delta, classes, t, progress)
+}
+
+func localiseChannels(ctx context.Context, m Model, rows []styleRow, p *Probe, delta latent.Code, classes []uint8, t *Statistic, progress func(done, total int)) (latent.Code, Channels, error) {
+	var out Channels
 	n := min(channelsPictures, len(p.Frames))
 	whole, err := p.Try(ctx, m, delta, 1, classes, t, n)
 	if err != nil {
