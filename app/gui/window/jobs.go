@@ -522,14 +522,16 @@ func (w *Window) scheduleStrips() {
 		base = base.AddScaled(float32(-e.Strength), e.Delta)
 	}
 	eng := w.eng
+	ctx, cancel := context.WithCancel(w.ctx)
 	go func() {
+		defer cancel()
 		time.Sleep(400 * time.Millisecond)
 		strip := make([]image.Image, len(stripValues))
 		for i, v := range stripValues {
 			if !w.waitIdle(func() bool { return seq == w.stripSeq }) {
 				return
 			}
-			f, err := eng.Render(w.ctx, base.AddScaled(float32(v), e.Delta), engine.RenderOptions{})
+			f, err := w.renderIdle(ctx, eng, base.AddScaled(float32(v), e.Delta), engine.RenderOptions{})
 			if err != nil {
 				return
 			}

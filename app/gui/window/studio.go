@@ -406,6 +406,7 @@ func (w *Window) traceMask() {
 // changed is the document's notification.
 func (w *Window) changed(a document.Aspect) {
 	if a&(document.Code|document.Picture) != 0 {
+		w.touch()
 		if w.job != nil && !w.job.own {
 			w.endJob()
 		}
