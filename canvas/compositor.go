@@ -28,7 +28,8 @@ type Look struct {
 	// Contour draws only the pixels at class boundaries: those with another
 	// class on one of their four sides.
 	Contour bool
-	// Region hatches the region of interest, and the keep layer across.
+	// Region hatches the region of interest, the free layer tinted, and the
+	// keep layer across and tinted.
 	Region bool
 	// Doubt hatches where the model is uncertain, if it said so.
 	Doubt bool
@@ -172,7 +173,7 @@ func (k *Compositor) Size(level int) image.Point {
 // Reach returns the rectangle of the shown picture at a level that has to be
 // redrawn after a change of the given pixels of the canvas.
 func (k *Compositor) Reach(dirty image.Rectangle, level int) image.Rectangle {
-	// A contour pixel depends on its neighbours.
+	// Contours and the edge of the region depend on the neighbours.
 	r := dirty.Inset(-1).Intersect(k.canvas.Bounds())
 	if r.Empty() {
 		return image.Rectangle{}
@@ -356,32 +357,64 @@ func (k *Compositor) part(dst []uint8, y, x0, x1 int, picture *image.RGBA, befor
 // view moves nor breaks where rectangles meet.
 const hatch = 8
 
+// sort is what the marks of a pixel are drawn as.
+func (m Mark) sort() uint8 {
+	switch {
+	case m&Keep != 0:
+		return 3
+	case m&Free != 0:
+		return 2
+	case m&Touched != 0:
+		return 1
+	}
+	return 0
+}
+
+// hatchRegion draws the marks of a piece of row y that begins at column x0: lines
+// that rise where an edit may change the picture and fall where it must not, a
+// tint and a dashed line around the layers that are not painted with a class.
 func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
 	for i, v := range marks {
 		if v == 0 {
 			continue
 		}
-		m := Mark(v)
 		p := dst[4*i : 4*i+4 : 4*i+4]
-		switch {
-		case m&Keep != 0:
-			// Falling lines: this stays.
-			switch (x0 + i - y) & (hatch - 1) {
-			case 0:
-				shade(p, 20, 40, 110)
-			case 1:
-				shade(p, 235, 240, 255)
+		x := x0 + i
+		sort := Mark(v).sort()
+		switch sort {
+		case 3:
+			tint(p, 30, 90, 255, 64)
+			if (x-y)&(hatch-1) == 0 {
+				tint(p, 235, 240, 255, 150)
 			}
-		case m.InRegion():
-			// Rising lines: this may change.
-			switch (x0 + i + y) & (hatch - 1) {
+		case 2:
+			tint(p, 60, 220, 120, 56)
+			fallthrough
+		default:
+			switch (x + y) & (hatch - 1) {
 			case 0:
-				shade(p, 255, 255, 255)
+				tint(p, 255, 255, 255, 112)
 			case 1:
-				shade(p, 0, 0, 0)
+				tint(p, 0, 0, 0, 80)
+			}
+		}
+		// A dashed line would hide the class of thin strokes.
+		if sort > 1 && k.canvas.atEdgeOf(sort, x, y) {
+			if (x+y)&4 == 0 {
+				tint(p, 255, 255, 255, 200)
+			} else {
+				tint(p, 0, 0, 0, 200)
 			}
 		}
 	}
+}
+
+// atEdgeOf reports whether a neighbour of (x, y) in the picture has marks of
+// another sort.
+func (c *Canvas) atEdgeOf(sort uint8, x, y int) bool {
+	i := y*c.w + x
+	return x > 0 && Mark(c.marks[i-1]).sort() != sort || x < c.w-1 && Mark(c.marks[i+1]).sort() != sort ||
+		y > 0 && Mark(c.marks[i-c.w]).sort() != sort || y < c.h-1 && Mark(c.marks[i+c.w]).sort() != sort
 }
 
 func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
@@ -394,6 +427,14 @@ func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
 			shade(dst[4*i:4*i+4:4*i+4], 255, 120, 0)
 		}
 	}
+}
+
+// tint mixes a share of a colour, in 256ths, into the pixel.
+func tint(p []uint8, r, g, b uint8, share uint32) {
+	rest := 256 - share
+	p[0] = uint8((uint32(p[0])*rest + uint32(r)*share) >> 8)
+	p[1] = uint8((uint32(p[1])*rest + uint32(g)*share) >> 8)
+	p[2] = uint8((uint32(p[2])*rest + uint32(b)*share) >> 8)
 }
 
 // shade mixes the pixel and a colour in equal parts.

@@ -68,7 +68,7 @@ var _ fyne.Widget = (*ClassList)(nil)
 const (
 	classRowHeight float32 = 21
 	// classSwitch is the width of each of the two columns of switches.
-	classSwitch float32 = 15
+	classSwitch float32 = 14
 )
 
 // NewClassList returns an empty list.
@@ -261,21 +261,21 @@ func (r *classRow) CreateRenderer() fyne.WidgetRenderer {
 	q.min = func() fyne.Size { return fyne.NewSize(120, classRowHeight) }
 	q.layout = func(z fyne.Size) {
 		bg.Resize(fyne.NewSize(z.Width-2, z.Height-1))
-		x := float32(2)
+		x := float32(1)
 		for _, b := range []*Button{r.hide, r.lock} {
 			b.Resize(fyne.NewSize(classSwitch, z.Height-1))
 			b.Move(fyne.NewPos(x, 0))
 			x += classSwitch
 		}
 		swatch.Resize(fyne.NewSquareSize(12))
-		swatch.Move(fyne.NewPos(x+2, (z.Height-12)/2))
-		x += 19
-		end := z.Width - 7
+		swatch.Move(fyne.NewPos(x+1, (z.Height-12)/2))
+		x += 17
+		end := z.Width - 5
 		s := area.MinSize()
 		area.Resize(s)
 		area.Move(fyne.NewPos(end-s.Width, (z.Height-s.Height)/2))
 		if area.Text != "" {
-			end -= s.Width + 3
+			end -= s.Width + 2
 		}
 		if status.Visible() {
 			status.Resize(fyne.NewSquareSize(12))
