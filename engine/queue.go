@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // ErrClosed is returned by requests to a closed engine.
@@ -27,6 +28,9 @@ type queue struct {
 	quit          chan struct{}
 	stopped       chan struct{}
 	once          sync.Once
+	// rest is called on the queue's goroutine when it has waited for restAfter since a task.
+	rest      func()
+	restAfter time.Duration
 }
 
 type task struct {
@@ -35,30 +39,39 @@ type task struct {
 	reply chan error
 }
 
-func newQueue() *queue {
-	q := &queue{urgent: make(chan task), steps: make(chan task), quit: make(chan struct{}), stopped: make(chan struct{})}
+func newQueue() *queue { return newRestingQueue(0, nil) }
+
+func newRestingQueue(restAfter time.Duration, rest func()) *queue {
+	q := &queue{urgent: make(chan task), steps: make(chan task), quit: make(chan struct{}), stopped: make(chan struct{}), rest: rest, restAfter: restAfter}
 	go q.loop()
 	return q
 }
 
 func (q *queue) loop() {
 	defer close(q.stopped)
+	var idle <-chan time.Time
 	for {
 		select {
 		case <-q.quit:
 			return
 		case t := <-q.urgent:
 			t.do()
-			continue
 		default:
+			select {
+			case <-q.quit:
+				return
+			case t := <-q.urgent:
+				t.do()
+			case t := <-q.steps:
+				t.do()
+			case <-idle:
+				idle = nil
+				q.rest()
+				continue
+			}
 		}
-		select {
-		case <-q.quit:
-			return
-		case t := <-q.urgent:
-			t.do()
-		case t := <-q.steps:
-			t.do()
+		if q.rest != nil {
+			idle = time.After(q.restAfter)
 		}
 	}
 }

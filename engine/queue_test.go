@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestQueueServesUrgentFirst(t *testing.T) {
@@ -55,4 +56,31 @@ func TestQueueSurvivesPanicsAndCancels(t *testing.T) {
 	if err := q.do(context.Background(), true, func(context.Context) error { return nil }); !errors.Is(err, ErrClosed) {
 		t.Errorf("a closed queue gave %v", err)
 	}
+}
+
+// TestQueueRests: rest comes once after a pause, and again only after more work.
+func TestQueueRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rests := 0
+		q := newRestingQueue(time.Minute, func() { rests++ })
+		defer q.close()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if rests != 0 {
+			t.Errorf("%d rests before any work", rests)
+		}
+		for want := 1; want <= 2; want++ {
+			for range 3 {
+				if err := q.do(t.Context(), want == 1, func(context.Context) error { return nil }); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(40 * time.Second)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if rests != want {
+				t.Errorf("%d rests after %d pauses", rests, want)
+			}
+		}
+	})
 }

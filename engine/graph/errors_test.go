@@ -19,6 +19,10 @@ func TestShapeErrors(t *testing.T) {
 		{"Input/huge", func(g *g, in func(...int) *graph.Value) { in(1<<40, 1<<40) }, []string{"Input", "elements"}},
 		{"Input/name", func(g *g, in func(...int) *graph.Value) { g.Input("a", 1); g.Input("a", 2) }, []string{"Input", `"a"`}},
 		{"Const", func(g *g, in func(...int) *graph.Value) { g.Const("w", make([]float32, 5), 2, 3) }, []string{"Const", `"w"`, "5", "[2 3]"}},
+		{"Deferred", func(g *g, in func(...int) *graph.Value) {
+			g.Output("y", g.Add(in(2, 3), g.Deferred(g, "w", func() ([]float32, error) { return make([]float32, 5), nil }, 2, 3)))
+			g.Model()
+		}, []string{"Deferred", `"w"`, "5", "[2 3]"}},
 		{"Fill", func(g *g, in func(...int) *graph.Value) { g.Fill(1, -1) }, []string{"Fill", "[-1]"}},
 		{"Output", func(g *g, in func(...int) *graph.Value) { x := in(1); g.Output("y", x); g.Output("y", x) }, []string{"Output", `"y"`}},
 		{"Add", func(g *g, in func(...int) *graph.Value) { g.Add(in(2, 3), in(2)) }, []string{"Add", "[2 3]", "[2]"}},

@@ -305,7 +305,7 @@ func (v *Value) floats() []float32 {
 	if c.data == nil {
 		switch {
 		case c.eval != nil:
-			c.data, c.eval = c.eval(), nil
+			c.data = c.eval()
 		default:
 			c.data = make([]float32, v.Size())
 			for i := range c.data {
@@ -314,6 +314,16 @@ func (v *Value) floats() []float32 {
 		}
 	}
 	return c.data
+}
+
+// releasedFrom is the number of elements from which a constant that can be computed again is not kept.
+const releasedFrom = 1 << 16
+
+// release lets the data of a large constant go if it can be computed again.
+func (v *Value) release() {
+	if c := v.op.(*constOp); c.eval != nil && v.Size() >= releasedFrom {
+		c.data = nil
+	}
 }
 
 // Const makes a tensor of fixed values, such as a weight. The data is row-major, is kept by reference and must not
@@ -339,6 +349,42 @@ func (g *Graph) Const(name string, data []float32, shape ...int) *Value {
 		return v
 	}
 	v := g.push(&constOp{data: data}, nil, slices.Clone(shape))
+	if name != "" {
+		v.name = "const:" + name + "/" + strconv.Itoa(v.id)
+	}
+	g.seen[key] = v
+	return v
+}
+
+// Deferred makes a constant whose numbers are read when Model writes them, so that weights need not be held in memory
+// between graphs; they may be read more than once. The source is a pointer to whatever the numbers belong to: equal
+// sources and names mean the same numbers. An error of read is Model's error, and so is a wrong number of elements.
+func (g *Graph) Deferred(source any, name string, read func() ([]float32, error), shape ...int) *Value {
+	if g.err != nil {
+		return g.invalid
+	}
+	if err := checkShape(shape); err != nil {
+		return g.fail("Deferred", "%q: %v", name, err)
+	}
+	key := fmt.Sprintf("Deferred %p %s", source, name)
+	if v := g.seen[key]; v != nil {
+		if !equal(v.shape, shape) {
+			return g.fail("Deferred", "%q has shape %v and %v", name, v.shape, shape)
+		}
+		return v
+	}
+	n := size(shape)
+	v := g.push(&constOp{eval: func() []float32 {
+		data, err := read()
+		if err == nil && len(data) != n {
+			err = fmt.Errorf("%d numbers for shape %v, which holds %d", len(data), shape, n)
+		}
+		if err != nil {
+			g.fail("Deferred", "%q: %w", name, err)
+			return make([]float32, n)
+		}
+		return data
+	}}, nil, slices.Clone(shape))
 	if name != "" {
 		v.name = "const:" + name + "/" + strconv.Itoa(v.id)
 	}

@@ -94,6 +94,10 @@ func (g *Graph) Model(outputs ...string) ([]byte, error) {
 		b = protowire.AppendTag(b, 5, protowire.BytesType)
 		b = protowire.AppendVarint(b, uint64(floatTensorSize(v)))
 		b = appendFloatTensor(b, v)
+		v.release()
+	}
+	if g.err != nil {
+		return nil, g.err
 	}
 	b = append(b, inInfo...)
 	b = append(b, outInfo...)

@@ -18,13 +18,17 @@ import (
 //   - memory patterns are off: a pattern is one block for everything, asked for in the second run, while the arena still
 //     holds what the first run used.
 
+// deadBytes is how much larger than asked for a block may be before the arena splits it; its own choice of 128 MB would
+// give a small value the place of a large one.
+const deadBytes = 1 << 20
+
 // registerArena makes the shared arena; without it every session has its own.
 func registerArena() bool {
 	info, err := onnx.GetMemoryInfo()
 	if err != nil {
 		return false
 	}
-	config, err := onnx.NewArenaCfg(0, -1, -1, -1)
+	config, err := onnx.NewArenaCfg(0, -1, -1, deadBytes)
 	if err != nil {
 		return false
 	}

@@ -214,17 +214,11 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 		}
 		s.maps = append(s.maps, features[f.Name])
 	}
-	var sum *graph.Value
-	add := func(x *graph.Value) {
-		if sum == nil {
-			sum = x
-		} else {
-			sum = g.Add(sum, x)
-		}
-	}
+	var parts []*graph.Value
 	for r := 1; r <= b.resolution; r *= 2 {
-		if b.info.Upsample == model.UpsampleProgressive && sum != nil {
-			sum = g.UpsampleLinear(sum, 2)
+		progressive := b.info.Upsample == model.UpsampleProgressive
+		if progressive && len(parts) > 0 {
+			parts = []*graph.Value{g.UpsampleLinear(b.sum(parts), 2)}
 		}
 		s := stages[r]
 		if s == nil {
@@ -233,13 +227,27 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 		// Enlarging keeps constants, so the bias can be added to the smallest map.
 		x := b.project(s, p.Weight, bias)
 		bias = nil
-		if b.info.Upsample != model.UpsampleProgressive {
+		if !progressive {
 			x = g.UpsampleLinear(x, b.resolution/r)
 		}
-		add(x)
+		parts = append(parts, x)
 	}
+	sum := b.sum(parts)
 	x0, y0, x1, y1 := b.crop.Min.X, b.crop.Min.Y, b.crop.Max.X, b.crop.Max.Y
 	return g.Slice(sum, graph.Range{Axis: 2, Start: y0, End: y1}, graph.Range{Axis: 3, Start: x0, End: x1})
+}
+
+// sum adds in pairs, pairs of pairs and so on. In a row, the runtime would enlarge all maps before it adds the first two,
+// and hold eight where now it holds four.
+func (b *builder) sum(parts []*graph.Value) *graph.Value {
+	switch n := len(parts); n {
+	case 0:
+		return nil
+	case 1:
+		return parts[0]
+	default:
+		return b.g.Add(b.sum(parts[:n/2]), b.sum(parts[n/2:]))
+	}
 }
 
 // joinedUpTo is the resolution up to which the maps of one resolution are joined for one product. Larger ones have a

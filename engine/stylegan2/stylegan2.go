@@ -35,8 +35,8 @@ const slope = 0.2
 
 var gain = float32(math.Sqrt2)
 
-// Generator holds the weights of a generator, ready to be put in graphs. Graphs refer
-// to them, so they are never changed. It may be used from several goroutines.
+// Generator knows the weights of a generator and puts them in graphs. The large ones stay in the bundle, which must be
+// open until the last graph that uses them is written; small ones are kept and never changed. It may be used from several goroutines.
 type Generator struct {
 	man     *model.Manifest
 	mapping []linear
@@ -51,6 +51,16 @@ type linear struct {
 	weight, bias []float32
 }
 
+// weights reads a tensor from the bundle.
+type weights func() ([]float32, error)
+
+// affine is the map from a row of W+ to a style; its weight is [w_dim, out].
+type affine struct {
+	in, out int
+	weight  weights
+	bias    []float32
+}
+
 type block struct {
 	resolution   int
 	conv0, conv1 *layer // conv0 is nil at 4 × 4
@@ -62,8 +72,8 @@ type layer struct {
 	in, out     int
 	row         int // of W+
 	up          bool
-	affine      linear
-	weight      []float32 // [out, in, k, k]; [in, out, k, k] for up
+	affine      affine
+	weight      weights   // [out, in, k, k]; [in, out, k, k] for up
 	squares     []float32 // [in, out]: Mᵀ
 	bias, noise []float32 // gain folded in; noise nil if there is none
 	offset      []float32 // bias + noise, [out, r, r], for small maps
@@ -161,7 +171,14 @@ func (gen *Generator) loadConv(l *loader, r int, name string, row int) *layer {
 	}
 	p := "synthesis." + c.name + "."
 	c.affine = gen.loadAffine(l, p, c.in)
-	c.weight = l.floats(p+"weight", c.out, c.in, 3, 3)
+	weight := l.floats(p+"weight", c.out, c.in, 3, 3)
+	c.weight = func() ([]float32, error) {
+		x, err := l.f.Float32s(p+"weight", c.out, c.in, 3, 3)
+		if c.up && err == nil {
+			x = swapped(x, c.out, c.in, 9)
+		}
+		return x, err
+	}
 	c.bias = scaled(l.floats(p+"bias", c.out), math.Sqrt2)
 	if man.Noise == model.NoiseConst {
 		strength := l.scalar(p + "noise_strength")
@@ -177,7 +194,7 @@ func (gen *Generator) loadConv(l *loader, r int, name string, row int) *layer {
 	for o := range c.out {
 		for i := range c.in {
 			var sum float64
-			for _, w := range c.weight[(o*c.in+i)*9:][:9] {
+			for _, w := range weight[(o*c.in+i)*9:][:9] {
 				sum += float64(w) * float64(w)
 			}
 			c.squares[i*c.out+o] = float32(sum)
@@ -191,7 +208,6 @@ func (gen *Generator) loadConv(l *loader, r int, name string, row int) *layer {
 		}
 	}
 	if c.up {
-		c.weight = swapped(c.weight, c.out, c.in, 9)
 		c.blur = blur(c.out)
 	}
 	return c
@@ -219,20 +235,30 @@ func (gen *Generator) loadRGB(l *loader, r, row int) *layer {
 	c := &layer{name: fmt.Sprintf("b%d.torgb", r), row: row, in: gen.man.Channels[r], out: 3}
 	p := "synthesis." + c.name + "."
 	c.affine = gen.loadAffine(l, p, c.in)
-	c.weight = scaled(l.floats(p+"weight", 3, c.in, 1, 1), 1/math.Sqrt(float64(c.in)))
+	small := scaled(l.floats(p+"weight", 3, c.in, 1, 1), 1/math.Sqrt(float64(c.in)))
+	c.weight = func() ([]float32, error) { return small, nil }
 	c.bias = l.floats(p+"bias", 3)
 	return c
 }
 
-// loadAffine reads the map from a row of W+ to the style; its weight is
-// transposed to [w_dim, in].
-func (gen *Generator) loadAffine(l *loader, prefix string, in int) linear {
+// loadAffine finds the map from a row of W+ to the style; the bundle has its weight
+// transposed.
+func (gen *Generator) loadAffine(l *loader, prefix string, out int) affine {
 	dim := gen.man.WDim
-	a := l.linear(prefix+"affine.", dim, in, 1/math.Sqrt(float64(dim)), 1)
 	if l.err == nil {
-		a.weight = swapped(a.weight, in, dim, 1)
+		l.err = l.f.Check(prefix+"affine.weight", out, dim)
 	}
-	return a
+	return affine{
+		in: dim, out: out,
+		weight: func() ([]float32, error) {
+			x, err := l.f.Float32s(prefix+"affine.weight", out, dim)
+			if err != nil {
+				return nil, err
+			}
+			return swapped(scaled(x, 1/math.Sqrt(float64(dim))), out, dim, 1), nil
+		},
+		bias: l.floats(prefix+"affine.bias", out),
+	}
 }
 
 // swapped returns x of shape [a, b, k] as [b, a, k].

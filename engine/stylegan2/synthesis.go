@@ -47,7 +47,7 @@ func (gen *Generator) Styles(g *graph.Graph, code *graph.Value) Styles {
 				continue
 			}
 			w := g.Slice(code, graph.Range{Axis: 0, Start: l.row, End: l.row + 1})
-			weight := g.Const(l.name+".affine.weight", l.affine.weight, l.affine.in, l.affine.out)
+			weight := g.Deferred(l, l.name+".affine.weight", l.affine.weight, l.affine.in, l.affine.out)
 			bias := g.Const(l.name+".affine.bias", l.affine.bias, l.affine.out)
 			out[l.name] = g.Gemm(w, weight, bias, graph.GemmOptions{})
 		}
@@ -123,11 +123,11 @@ func (gen *Generator) conv(g *graph.Graph, l *layer, x, style *graph.Value, r in
 
 	x = g.Mul(x, g.Reshape(style, 1, l.in, 1, 1))
 	if l.up {
-		weight := g.Const(l.name+".weight", l.weight, l.in, l.out, 3, 3)
+		weight := g.Deferred(l, l.name+".weight", l.weight, l.in, l.out, 3, 3)
 		x = g.ConvTranspose(x, weight, nil, graph.ConvTransposeOptions{Stride: 2})
 		x = g.Conv(x, g.Const("blur", l.blur, l.out, 1, 4, 4), nil, graph.ConvOptions{Pad: graph.AllSides(1), Groups: l.out})
 	} else {
-		weight := g.Const(l.name+".weight", l.weight, l.out, l.in, 3, 3)
+		weight := g.Deferred(l, l.name+".weight", l.weight, l.out, l.in, 3, 3)
 		x = g.Conv(x, weight, nil, graph.ConvOptions{Pad: graph.AllSides(1)})
 	}
 	var offsets []*graph.Value
@@ -147,7 +147,7 @@ func (gen *Generator) conv(g *graph.Graph, l *layer, x, style *graph.Value, r in
 // the weights than the features.
 func (gen *Generator) rgb(g *graph.Graph, l *layer, x, style *graph.Value) *graph.Value {
 	r := x.Dim(2)
-	weight := g.Mul(g.Const(l.name+".weight", l.weight, 3, l.in), style)
+	weight := g.Mul(g.Deferred(l, l.name+".weight", l.weight, 3, l.in), style)
 	y := g.MatMul(weight, g.Reshape(x, 1, l.in, r*r))
 	y = g.Add(y, g.Const(l.name+".bias", l.bias, 1, 3, 1))
 	return gen.clamp(g, g.Reshape(y, 1, 3, r, r))
