@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"latentbrush/engine/edit"
 	"latentbrush/engine/graph"
@@ -109,7 +110,7 @@ func open(ctx context.Context, m *model.Model, o Options) (*Engine, error) {
 	if err := e.openIdentity(); err != nil {
 		return nil, err
 	}
-	e.queue = newQueue()
+	e.queue = newRestingQueue(restAfter, e.trim)
 	return e, nil
 }
 
@@ -157,8 +158,15 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.looking.session.Close())
 	}
 	errs = append(errs, e.photo.close())
+	e.trim()
 	return errors.Join(append(errs, e.model.Close())...)
 }
+
+// restAfter is how long nothing must be asked for before working memory is given back.
+const restAfter = 15 * time.Second
+
+// trim gives back what no run is using. That it could not is no trouble of anyone's.
+func (e *Engine) trim() { _ = e.runtime.Trim(context.Background()) }
 
 // Info describes the engine. The device changes when one is lost.
 func (e *Engine) Info() Info {
