@@ -140,9 +140,9 @@ type Settings struct {
 	Axes int
 	// Fall lets the rate fall to nothing along a cosine over the run.
 	Fall bool
-	// Guess begins at the answer of a linear map from the change of labels, learnt from the
-	// model's own pictures; see [Engine.LearnGuess]. Without one it begins at the start.
-	Guess bool
+	// NoGuess keeps the run from beginning at the answer of the model's linear map from
+	// changes of labels to changes of w; see [Engine.LearnGuess].
+	NoGuess bool
 	// Agreement of the region's pixels that ends the run; negative means never.
 	Agreement float64
 	// Flat ends the run when so many steps brought nothing; negative means never.

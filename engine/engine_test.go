@@ -161,18 +161,18 @@ func TestEditOptions(t *testing.T) {
 	e := open(t, modeltest.Spec{Resolution: 64, Crop: []int{0, 8, 64, 56}})
 	start := e.Sample(1, 1)
 	want := painted(t, e, start, e.Sample(2, 1))
-	if err := e.LearnGuess(context.Background(), 40); err != nil {
+	if _, err := e.LearnGuess(context.Background(), 40, nil); err != nil {
 		t.Fatal(err)
 	}
-	plain := engine.Settings{Prior: 0.01, Rate: 0.1, PictureWeight: 0.05, PerceptualWeight: -1, Steps: 60, Flat: -1}
+	plain := engine.Settings{Prior: 0.01, Rate: 0.1, PictureWeight: 0.05, PerceptualWeight: -1, Steps: 60, Flat: -1, NoGuess: true}
 	loss := map[string]float64{}
 	for name, change := range map[string]func(*engine.Settings){
 		"plain":  func(*engine.Settings) {},
 		"coarse": func(s *engine.Settings) { s.Coarse = 30 },
-		"guess":  func(s *engine.Settings) { s.Guess = true },
+		"guess":  func(s *engine.Settings) { s.NoGuess = false },
 		"fall":   func(s *engine.Settings) { s.Fall = true },
-		"all":    func(s *engine.Settings) { s.Coarse, s.Guess, s.Fall, s.Axes = 30, true, true, 8 },
-		"rows":   func(s *engine.Settings) { s.Search, s.Coarse, s.Guess = engine.SearchPerRow, 20, true },
+		"all":    func(s *engine.Settings) { s.Coarse, s.NoGuess, s.Fall, s.Axes = 30, false, true, 8 },
+		"rows":   func(s *engine.Settings) { s.Search, s.Coarse, s.NoGuess = engine.SearchPerRow, 20, false },
 		"stages": func(s *engine.Settings) { s.Search, s.Coarse, s.Fall = engine.SearchTwoStage, 20, true },
 	} {
 		s := plain

@@ -53,8 +53,8 @@ func (s Settings) filled() Settings {
 	return s
 }
 
-// stages are the spaces and steps of filled settings. The guess are whitened coordinates
-// to begin at, or nil.
+// stages are the spaces and steps of filled settings. The guess is a change of w to begin
+// at, or nil.
 func (e *Engine) stages(ctx context.Context, s Settings, guess []float32) ([]edit.Stage, error) {
 	if s.Search == SearchFree {
 		return s.arranged(edit.Stage{Space: edit.Free(e.info.Rows, e.info.Dim), Steps: s.Steps}), nil
@@ -74,10 +74,11 @@ func (e *Engine) stages(ctx context.Context, s Settings, guess []float32) ([]edi
 		return nil, err
 	}
 	p = p.Leading(s.Axes)
-	guess = guess[:min(len(guess), len(p.Axes))]
-	shared := edit.Stage{Space: edit.Shared(p, e.info.Rows), Steps: s.Steps, Begin: guess}
-	if len(guess) < len(p.Axes) {
-		shared.Begin = nil
+	shared := edit.Stage{Space: edit.Shared(p, e.info.Rows), Steps: s.Steps}
+	if guess != nil {
+		for _, v := range p.Whiten(guess) {
+			shared.Begin = append(shared.Begin, float32(v))
+		}
 	}
 	switch s.Search {
 	case SearchShared:
@@ -90,7 +91,7 @@ func (e *Engine) stages(ctx context.Context, s Settings, guess []float32) ([]edi
 		stage := edit.Stage{Space: space, Steps: s.Steps}
 		if shared.Begin != nil {
 			for range space.Size() / len(p.Axes) {
-				stage.Begin = append(stage.Begin, guess...)
+				stage.Begin = append(stage.Begin, shared.Begin...)
 			}
 		}
 		return s.arranged(stage), nil
@@ -216,7 +217,7 @@ func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code,
 		Start: r.Start, Base: j.origin.Labels,
 		Painted: r.Painted, Region: region, Classes: len(e.info.Manifest.Classes),
 	}
-	if s.Guess && slices.Equal(origin.Data, r.Start.Data) {
+	if !s.NoGuess && slices.Equal(origin.Data, r.Start.Data) {
 		j.guess = e.guessed(j.origin.Labels, r.Painted)
 	}
 	if s.Coarse > 0 || !slices.Equal(origin.Data, r.Start.Data) {

@@ -110,6 +110,9 @@ func open(ctx context.Context, m *model.Model, o Options) (*Engine, error) {
 	if err := e.openIdentity(); err != nil {
 		return nil, err
 	}
+	if err := e.openGuess(); err != nil {
+		return nil, err
+	}
 	e.queue = newRestingQueue(restAfter, e.trim)
 	return e, nil
 }

@@ -181,7 +181,7 @@ type job struct {
 	// there.
 	coarse aim
 	small  Frame
-	// guess are whitened coordinates to begin at, or nil.
+	// guess is a change of w to begin at, or nil.
 	guess []float32
 }
 

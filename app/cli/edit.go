@@ -124,6 +124,7 @@ func searchFlags(command *cobra.Command, s *engine.Settings, search engine.Searc
 	f.Float64Var(&s.Prior, "prior", d.Prior, "`weight` of the distance from natural latents, -1 for none")
 	f.IntVar(&s.Coarse, "coarse", d.Coarse, "`number` of first steps at half the resolution")
 	f.IntVar(&s.Axes, "axes", d.Axes, "`number` of leading axes of the model's latents to search in, 0 for all")
+	f.BoolVar(&s.NoGuess, "no-guess", false, "begin at the start itself, not at the model's guess")
 	f.BoolVar(&s.Fall, "fall", d.Fall, "let the rate fall to nothing over the run")
 	f.Float64Var(&s.Agreement, "agreement", d.Agreement, "`share` of the region's pixels with the painted label that ends the run, -1 for never")
 	f.IntVar(&s.Flat, "flat", d.Flat, "`steps` without progress that end the run, -1 for never")

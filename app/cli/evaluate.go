@@ -383,10 +383,9 @@ whether it is still the same person and which attribute moved how far, beside th
 				return fmt.Errorf("evaluate: model %q does not draw rendered portraits, whose true edits are known", e.Info().Manifest.ID)
 			}
 			if guess > 0 {
-				if err := e.LearnGuess(ctx, guess); err != nil {
+				if _, err := e.LearnGuess(ctx, guess, nil); err != nil {
 					return err
 				}
-				s.Guess = true
 			}
 			set := editSet{e: e, judge: e}
 			if judge != "" {

@@ -31,13 +31,13 @@ func newTrainCommand(env *Env) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "train",
 		Short: "Train parts of a model",
-		Long: `Train makes the parts of a model that are learnt on this machine. So far this is the encoder, the network that
-answers a photo with a latent.`,
+		Long: `Train makes the parts of a model that are learnt on this machine. These are the encoder, the network that
+answers a photo with a latent, and the guess, the map from a painted mask to where its edit begins.`,
 		Example: "  latentbrush train encoder -model faces -steps 4000 -out faces/encoder.safetensors",
 		Args:    noArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(newTrainEncoderCommand(env))
+	command.AddCommand(newTrainEncoderCommand(env), newTrainGuessCommand(env))
 	return command
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"strconv"
 
 	"gonum.org/v1/gonum/mat"
+
+	"latentbrush/engine/model/safetensors"
 )
 
 // Guess is a linear map from a change of labels to a change of w: the best answer that
@@ -17,24 +20,33 @@ import (
 // map sees where parts are and how large, and little noise.
 type Guess struct {
 	classes int
-	weights *mat.Dense // [axes, features]
+	// basis holds the directions of w that the answer is made of, [n][dim], and weights how
+	// much of each a change of a feature asks for, [n, features].
+	basis   [][]float32
+	weights *mat.Dense
 }
 
 // guessGrid is the number of cells across and down.
 const guessGrid = 16
 
+// guessAxes is how many of the leading axes an answer is made of; further ones hardly show
+// in the labels.
+const guessAxes = 64
+
 // guessRidge is the ridge as a share of the mean diagonal of the samples' products.
 const guessRidge = 0.3
 
-// LearnGuess fits a Guess to label maps of one size and the whitened coordinates of
-// their latents. Classes is the number of class ids.
-func LearnGuess(labels []*image.Paletted, coordinates [][]float64, classes int) (*Guess, error) {
+// LearnGuess fits a Guess to label maps of one size and the w, each [dim], whose labels they
+// are. Classes is the number of class ids.
+func LearnGuess(p *Prior, labels []*image.Paletted, w [][]float32, classes int) (*Guess, error) {
 	n := len(labels)
-	if n < 2 || len(coordinates) != n {
-		return nil, fmt.Errorf("edit: a guess needs at least 2 samples with as many coordinates, got %d and %d", n, len(coordinates))
+	if n < 2 || len(w) != n {
+		return nil, fmt.Errorf("edit: a guess needs at least 2 samples and the w of each, got %d and %d", n, len(w))
 	}
+	p = p.Leading(guessAxes)
 	features := classes * guessGrid * guessGrid
-	x, y := mat.NewDense(n, features, nil), mat.NewDense(n, len(coordinates[0]), nil)
+	x, y := mat.NewDense(n, features, nil), mat.NewDense(n, len(p.Axes), nil)
+	difference := make([]float32, len(p.Mean))
 	mean := make([]float64, features)
 	for i, m := range labels {
 		row := x.RawRowView(i)
@@ -42,10 +54,13 @@ func LearnGuess(labels []*image.Paletted, coordinates [][]float64, classes int) 
 		for k, v := range row {
 			mean[k] += v / float64(n)
 		}
-		if len(coordinates[i]) != len(coordinates[0]) {
-			return nil, fmt.Errorf("edit: sample %d has %d coordinates, want %d", i, len(coordinates[i]), len(coordinates[0]))
+		if len(w[i]) != len(difference) {
+			return nil, fmt.Errorf("edit: sample %d of w has %d numbers, want %d", i, len(w[i]), len(difference))
 		}
-		y.SetRow(i, coordinates[i])
+		for k, v := range w[i] {
+			difference[k] = v - p.Mean[k]
+		}
+		y.SetRow(i, p.Whiten(difference))
 	}
 	for i := range n {
 		row := x.RawRowView(i)
@@ -72,18 +87,16 @@ func LearnGuess(labels []*image.Paletted, coordinates [][]float64, classes int) 
 	if err := factor.SolveTo(&solved, y); err != nil {
 		return nil, fmt.Errorf("edit: %w", err)
 	}
-	g := &Guess{classes: classes, weights: &mat.Dense{}}
+	g := &Guess{classes: classes, basis: p.Axes, weights: &mat.Dense{}}
 	g.weights.Mul(solved.T(), x)
 	return g, nil
 }
 
-// Axes is the number of coordinates of an answer.
-func (g *Guess) Axes() int { return g.weights.RawMatrix().Rows }
-
-// Coordinates are the whitened coordinates of the change of w that the change of labels
-// asks for. The maps have one size.
-func (g *Guess) Coordinates(base, painted *image.Paletted) []float32 {
-	a, b := make([]float64, g.weights.RawMatrix().Cols), make([]float64, g.weights.RawMatrix().Cols)
+// Delta is the change of w, [dim], that the change of labels asks for. The maps have one
+// size.
+func (g *Guess) Delta(base, painted *image.Paletted) []float32 {
+	_, features := g.weights.Dims()
+	a, b := make([]float64, features), make([]float64, features)
 	describe(a, base, g.classes)
 	describe(b, painted, g.classes)
 	for k, v := range a {
@@ -91,11 +104,71 @@ func (g *Guess) Coordinates(base, painted *image.Paletted) []float32 {
 	}
 	var x mat.VecDense
 	x.MulVec(g.weights, mat.NewVecDense(len(b), b))
-	out := make([]float32, x.Len())
-	for j := range out {
-		out[j] = float32(x.AtVec(j))
+	out := make([]float32, len(g.basis[0]))
+	for j, axis := range g.basis {
+		f := float32(x.AtVec(j))
+		for k, v := range axis {
+			out[k] += f * v
+		}
 	}
 	return out
+}
+
+// Limits of a guess's file.
+const (
+	maxGuessAxes = 4096
+	maxGuessDim  = 4096
+)
+
+// Tensors are the guess's file: metadata and tensors, in the format that the package
+// comment of latentbrush/engine/model describes.
+func (g *Guess) Tensors() (map[string]string, []safetensors.Tensor) {
+	n, features := g.weights.Dims()
+	dim := len(g.basis[0])
+	basis, weights := make([]float32, 0, n*dim), make([]float32, 0, n*features)
+	for j, axis := range g.basis {
+		basis = append(basis, axis...)
+		for _, v := range g.weights.RawRowView(j) {
+			weights = append(weights, float32(v))
+		}
+	}
+	return map[string]string{"format": "latentbrush-guess", "version": "1", "grid": strconv.Itoa(guessGrid)},
+		[]safetensors.Tensor{safetensors.Float32("basis", basis, n, dim), safetensors.Float16("weights", weights, n, features)}
+}
+
+// ReadGuess reads a guess for a model with the given number of classes and length of w.
+func ReadGuess(f *safetensors.File, classes, dim int) (*Guess, error) {
+	fail := func(format string, args ...any) (*Guess, error) {
+		return nil, fmt.Errorf("edit: %s: "+format, append([]any{f.Name()}, args...)...)
+	}
+	m := f.Metadata()
+	if m["format"] != "latentbrush-guess" || m["version"] != "1" {
+		return fail("format is %.40q version %.40q, want \"latentbrush-guess\" version \"1\"", m["format"], m["version"])
+	}
+	if m["grid"] != strconv.Itoa(guessGrid) {
+		return fail("grid is %.40q, want \"%d\"", m["grid"], guessGrid)
+	}
+	info, ok := f.Info("basis")
+	if !ok || len(info.Shape) != 2 || info.Shape[0] < 1 || info.Shape[0] > maxGuessAxes || info.Shape[1] != dim || dim > maxGuessDim {
+		return fail("tensor basis: want a shape [1 to %d, %d]", maxGuessAxes, dim)
+	}
+	n, features := info.Shape[0], classes*guessGrid*guessGrid
+	basis, err := f.Float32s("basis", n, dim)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := f.Float32s("weights", n, features)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guess{classes: classes, weights: mat.NewDense(n, features, nil)}
+	for j := range n {
+		g.basis = append(g.basis, basis[j*dim:(j+1)*dim])
+		for k, v := range weights[j*features : (j+1)*features] {
+			g.weights.Set(j, k, float64(v))
+		}
+	}
+	return g, nil
 }
 
 // describe fills out with the share of every class in every cell, in units of a cell.

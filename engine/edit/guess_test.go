@@ -1,12 +1,15 @@
 package edit_test
 
 import (
+	"bytes"
 	"image"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"latentbrush/engine/edit"
+	"latentbrush/engine/model/safetensors"
 )
 
 // A box whose left edge and top are two coordinates: the guess finds both from the
@@ -23,33 +26,72 @@ func TestGuessFindsWhatMoves(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(4, 5))
 	var maps []*image.Paletted
-	var at [][]float64
+	var at [][]float32
 	for range 800 {
 		a, b, idle := r.NormFloat64(), r.NormFloat64(), r.NormFloat64()
 		a, b = max(-2, min(2, a)), max(-2, min(2, b))
-		maps, at = append(maps, draw(a, b)), append(at, []float64{a, b, idle})
+		maps, at = append(maps, draw(a, b)), append(at, []float32{float32(a), float32(b), float32(idle)})
 	}
-	g, err := edit.LearnGuess(maps, at, 2)
+	p, err := edit.NewPrior(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.Axes() != 3 {
-		t.Fatalf("%d coordinates, want 3", g.Axes())
+	g, err := edit.LearnGuess(p, maps, at, 2)
+	if err != nil {
+		t.Fatal(err)
 	}
-	got := g.Coordinates(draw(-0.5, 0.2), draw(0.7, 0.2))
+	got := g.Delta(draw(-0.5, 0.2), draw(0.7, 0.2))
 	if got[0] < 0.7 || got[0] > 1.4 || math.Abs(float64(got[1])) > 0.3 || math.Abs(float64(got[2])) > 0.4 {
 		t.Errorf("a box moved by 1.2 to the right is guessed as %v, want about (1.2, 0, 0)", got)
 	}
-	for _, v := range g.Coordinates(draw(0, 0), draw(0, 0)) {
+	for _, v := range g.Delta(draw(0, 0), draw(0, 0)) {
 		if v != 0 {
 			t.Errorf("no change is guessed as %v", v)
 		}
 	}
-	if _, err := edit.LearnGuess(maps[:1], at[:1], 2); err == nil {
+	// Through its file it says the same, but for the rounding of half precision.
+	file := func(change func(map[string]string)) *safetensors.File {
+		t.Helper()
+		meta, tensors := g.Tensors()
+		change(meta)
+		var b bytes.Buffer
+		if err := safetensors.Write(&b, meta, tensors...); err != nil {
+			t.Fatal(err)
+		}
+		f, err := safetensors.NewFile("guess.safetensors", bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	read, err := edit.ReadGuess(file(func(map[string]string) {}), 2, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range read.Delta(draw(-0.5, 0.2), draw(0.7, 0.2)) {
+		if math.Abs(float64(v-got[k])) > 2e-3 {
+			t.Errorf("read again, component %d is %v, want %v", k, v, got[k])
+		}
+	}
+	for name, c := range map[string]struct {
+		change       func(map[string]string)
+		classes, dim int
+	}{
+		"format":  {func(m map[string]string) { m["format"] = "x" }, 2, 3},
+		"version": {func(m map[string]string) { m["version"] = "2" }, 2, 3},
+		"grid":    {func(m map[string]string) { m["grid"] = "8" }, 2, 3},
+		"classes": {func(map[string]string) {}, 3, 3},
+		"dim":     {func(map[string]string) {}, 2, 4},
+	} {
+		if _, err := edit.ReadGuess(file(c.change), c.classes, c.dim); err == nil || !strings.Contains(err.Error(), "guess.safetensors") {
+			t.Errorf("another %s: error %v, want one that names the file", name, err)
+		}
+	}
+	if _, err := edit.LearnGuess(p, maps[:1], at[:1], 2); err == nil {
 		t.Error("one sample was enough")
 	}
 	same := []*image.Paletted{draw(0, 0), draw(0, 0)}
-	if _, err := edit.LearnGuess(same, at[:2], 2); err == nil {
+	if _, err := edit.LearnGuess(p, same, at[:2], 2); err == nil {
 		t.Error("samples with the same labels were enough")
 	}
 }

@@ -13,6 +13,7 @@
 //	perceptual.safetensors    network whose features compare pictures (optional)
 //	readings.safetensors      network that reads attributes off a picture (optional)
 //	identity.safetensors      network that tells persons apart (optional)
+//	guess.safetensors         linear map from changes of labels to changes of w (optional)
 //	card.md                   the model card (optional)
 //	vectors/                  editing vectors that come with the model (optional)
 //
@@ -189,4 +190,16 @@
 //
 //	fc.weight  [outputs, channels·rows·columns of the last map]
 //	fc.bias    [outputs]
+//
+// # Tensors of the guess
+//
+// The guess is where an edit begins. Labels are described by the share of each class in
+// each cell of a grid, features [class, row, column] in units of a cell; the change of w,
+// the same for all rows, is basisᵀ·weights·(features of the painted labels − features of
+// those before). __metadata__ has "format": "latentbrush-guess", "version": "1",
+// "grid": "16", and "fingerprint", that of the model it was learnt from: with another it is
+// not used.
+//
+//	basis    [n, w_dim]
+//	weights  [n, classes·grid·grid]
 package model

@@ -24,6 +24,7 @@ const (
 	PerceptualFile   = "perceptual"
 	ReadingsFile     = "readings"
 	IdentityFile     = "identity"
+	GuessFile        = "guess"
 	CardFile         = "card"
 )
 
@@ -34,6 +35,7 @@ var fileNames = map[string]string{
 	PerceptualFile:   "perceptual.safetensors",
 	ReadingsFile:     "readings.safetensors",
 	IdentityFile:     "identity.safetensors",
+	GuessFile:        "guess.safetensors",
 	CardFile:         "card.md",
 }
 
