@@ -285,10 +285,10 @@ func (w *Window) showAbout() {
 func ago(t time.Time) string {
 	d := time.Since(t)
 	switch {
-	case d < 2*time.Second:
+	case d < 10*time.Second:
 		return words.T("ago.now")
 	case d < time.Minute:
-		return words.T("ago.seconds", int(d.Seconds()))
+		return words.T("ago.seconds", int(d.Seconds())/10*10)
 	case d < time.Hour:
 		return words.T("ago.minutes", int(d.Minutes()))
 	}

@@ -458,8 +458,6 @@ func (w *Window) tick() {
 			case <-w.ctx.Done():
 				return
 			case <-t.C:
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
 				mb := resident()
 				control.Do(func() { w.showMemory(mb) })
 			}
@@ -481,16 +479,23 @@ func resident() int {
 	return int(m.Sys >> 20)
 }
 
+// showMemory shows the memory in use and when the document was saved. The window is drawn again only when a text
+// changes, which is why the memory is told in steps.
 func (w *Window) showMemory(mb int) {
-	w.status.memory.Set(fmt.Sprintf("%d MB", mb))
+	const step = 5 // MB
+	memory, saved := fmt.Sprintf("%d MB", (mb+step/2)/step*step), ""
 	switch {
 	case w.doc == nil || !w.doc.HasPicture():
-		w.status.saved.Set("")
 	case w.savedAt.IsZero():
-		w.status.saved.Set(words.T("status.unsaved"))
+		saved = words.T("status.unsaved")
 	default:
-		w.status.saved.Set(words.T("status.saved", ago(w.savedAt)))
+		saved = words.T("status.saved", ago(w.savedAt))
 	}
+	if w.status.memory.Text == memory && w.status.saved.Text == saved {
+		return
+	}
+	w.status.memory.Set(memory)
+	w.status.saved.Set(saved)
 	w.status.object.Refresh()
 }
 
