@@ -108,3 +108,21 @@ func TestPriorLeading(t *testing.T) {
 		t.Error("all axes are not the prior itself")
 	}
 }
+
+func FuzzReadGuess(f *testing.F) {
+	f.Add("latentbrush-guess", "16", 3, 2, 3)
+	f.Fuzz(func(t *testing.T, format, grid string, rows, classes, dim int) {
+		rows, classes, dim = rows&7+1, classes&3+1, dim&7+1
+		var b bytes.Buffer
+		if err := safetensors.Write(&b, map[string]string{"format": format, "version": "1", "grid": grid},
+			safetensors.Float32("basis", make([]float32, rows*dim), rows, dim),
+			safetensors.Float32("weights", make([]float32, rows*2*256), rows, 2*256)); err != nil {
+			return
+		}
+		file, err := safetensors.NewFile("guess.safetensors", bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil {
+			return
+		}
+		_, _ = edit.ReadGuess(file, classes, 3)
+	})
+}
