@@ -114,6 +114,9 @@ func (p *Pane) MouseDown(e *desktop.MouseEvent) {
 			distance(p.input.lastPos, e.Position) < resizeFrom
 		p.input.lastClick, p.input.lastPos = now, e.Position
 		p.input.gesture, p.input.missed = painting, p.input.missed[:0]
+		if p.look.Overlay == 0 {
+			p.relook()
+		}
 		p.send(canvas.Press, e.Position)
 		if double {
 			p.input.lastClick = time.Time{}
@@ -193,6 +196,9 @@ func (p *Pane) finish(pos fyne.Position) {
 		p.send(canvas.Release, p.input.from)
 	}
 	p.input.down = 0
+	if g == painting && p.look.Overlay == 0 {
+		p.relook()
+	}
 	// The toolkit takes the focus away when a button goes up outside.
 	p.focus(false)
 	p.updateRing()
@@ -361,6 +367,7 @@ func (p *Pane) TypedKey(e *fyne.KeyEvent) {
 	case fyne.KeyEscape:
 		s.Cancel()
 		p.input.gesture = idle
+		p.relook()
 	case fyne.KeyLeft, fyne.KeyRight, fyne.KeyUp, fyne.KeyDown:
 		p.arrow(e.Name)
 	}

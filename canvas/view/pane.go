@@ -124,6 +124,9 @@ func (p *Pane) relook() {
 	if s.peek {
 		l.Overlay = 0
 	}
+	if p.input.gesture == painting && l.Overlay == 0 {
+		l.Region = true // or the stroke would not be seen
+	}
 	switch {
 	case s.holdBefore:
 		l.Compare = canvas.CompareBefore

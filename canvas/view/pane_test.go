@@ -171,6 +171,37 @@ func TestEscapeCancelsStroke(t *testing.T) {
 	}
 }
 
+// A stroke on the bare picture is seen while it is painted, and not after.
+func TestStrokeShowsOnBarePicture(t *testing.T) {
+	r := newRig(t, 100)
+	p := r.pair.Picture
+	l := p.Look()
+	l.Overlay, l.Region = 0, false
+	p.SetLook(l)
+	r.painter.SetSize(20)
+	p.MouseIn(mouse(at(p, 50, 50), 0, 0))
+	p.MouseOut()
+	bare := r.window.Canvas().Capture()
+	differ := func() (n int) {
+		img := r.window.Canvas().Capture()
+		for x := 82; x < 118; x++ {
+			if img.At(x, 104) != bare.At(x, 104) {
+				n++
+			}
+		}
+		return n
+	}
+	p.MouseDown(mouse(at(p, 50, 50), desktop.MouseButtonPrimary, 0))
+	if n := differ(); n < 4 {
+		t.Errorf("%d screen pixels show the stroke", n)
+	}
+	p.MouseUp(mouse(at(p, 50, 50), desktop.MouseButtonPrimary, 0))
+	p.MouseOut()
+	if n := differ(); n != 0 {
+		t.Errorf("%d screen pixels show the stroke after its end", n)
+	}
+}
+
 // Panning with Space and with the middle button keeps a polygon in progress.
 func TestPanMidPolygon(t *testing.T) {
 	r := newRig(t, 100)

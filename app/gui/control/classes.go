@@ -300,7 +300,7 @@ func (r *classRow) CreateRenderer() fyne.WidgetRenderer {
 		if r.data.Hidden || r.data.Area == 0 {
 			name.Color = look.C(look.TextFaint)
 		}
-		area.Text = FormatArea(r.data.Area)
+		area.Text = strings.TrimSuffix(FormatArea(r.data.Area), " %")
 		show := func(b *Button, on bool, set, unset string) {
 			b.Icon, b.Hidden = unset, !(on || r.hover)
 			if on {
