@@ -21,6 +21,10 @@ type Reading struct {
 	// R2 is the share of the attribute's variance that the reading explains on pictures
 	// it was not trained on: 1 is exact, 0 or less says nothing.
 	R2 float64 `json:"r2"`
+	// Mean and Deviation turn a reading r into the attribute's own units: Mean + Deviation·r.
+	// A Deviation of 0 means that the units are not known.
+	Mean      float64 `json:"mean,omitempty"`
+	Deviation float64 `json:"deviation,omitempty"`
 }
 
 // Readings is a network that reads attributes off a picture: a chain of convolutions
