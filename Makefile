@@ -8,7 +8,7 @@ PROGRAM := $(BUILD)/latentbrush
 GOFUMPT := mvdan.cc/gofumpt@v0.12.0
 ARGS ?=
 
-.PHONY: run build setup test bench package fmt clean help
+.PHONY: run build setup test bench soak package fmt clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,11 @@ test: ## everything that CI runs
 
 bench: build ## measure speed and memory: a table, and the same rows in bench.json
 	./$(PROGRAM) bench -o bench.json $(ARGS)
+
+soak: build ## the long checks: ten thousand random actions in the window, twenty kills of the program
+	LATENTBRUSH_MONKEY=10000 $(GO) test -tags $(TAGS) -count=1 -timeout 1h -v -run TestMonkey ./app/gui/window
+	LATENTBRUSH_KILLS=20 LATENTBRUSH_PROGRAM=$(CURDIR)/$(PROGRAM) xvfb-run -a -s "-screen 0 1440x900x24" \
+		$(GO) test -tags $(TAGS) -count=1 -timeout 1h -v -run TestKillLosesNothing ./app/gui/screentest
 
 package: setup ## a folder and an archive to give away: program, ONNX Runtime, licence
 	@.ci/package

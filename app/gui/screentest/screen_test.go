@@ -359,14 +359,21 @@ func (s *screen) cpu() time.Duration {
 }
 
 // TestKillLosesNothing kills the program after a stroke, several times, and wants
-// the next start to offer the session with all strokes in it.
+// the next start to offer the session with all strokes in it. LATENTBRUSH_KILLS says how often.
 func TestKillLosesNothing(t *testing.T) {
+	kills := 3
+	if text := os.Getenv("LATENTBRUSH_KILLS"); text != "" {
+		var err error
+		if kills, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := start(t, "-seed", "5")
 	s.await("picture 5")
 	nodes := 0
-	for round := range 3 {
+	for round := range kills {
 		mask := s.at("mask")
-		y := 0.3 + 0.1*float64(round)
+		y := 0.2 + 0.6*float64(round)/float64(kills)
 		s.do(mask.move(0.4, y), "sleep 0.3", "mousedown 1", "sleep 0.1", mask.move(0.5, y), "sleep 0.1", mask.move(0.6, y), "sleep 0.1", "mouseup 1")
 		s.await("painted brush")
 		time.Sleep(300 * time.Millisecond) // the journal is written beside the window's goroutine

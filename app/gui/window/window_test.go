@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -503,17 +505,32 @@ func TestLooks(t *testing.T) {
 	}
 }
 
-// TestMonkey does random things and looks for a panic and for lost undo.
+// TestMonkey does random things and looks for a panic, for lost undo and for memory that grows without bound. It goes
+// on for some seconds, or for as many actions as LATENTBRUSH_MONKEY says; LATENTBRUSH_SEED chooses another sequence.
 func TestMonkey(t *testing.T) {
+	n, seed, limit := 600, uint64(1), 20*time.Second
+	for name, to := range map[string]func(uint64){
+		"LATENTBRUSH_MONKEY": func(v uint64) { n, limit = int(v), time.Hour },
+		"LATENTBRUSH_SEED":   func(v uint64) { seed = v },
+	} {
+		if text := os.Getenv(name); text != "" {
+			v, err := strconv.ParseUint(text, 10, 31)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to(v)
+		}
+	}
+	t.Logf("seed %d", seed)
 	r := newRig(t, func(o *window.Options) {
 		o.Open = func(context.Context, string) (window.Engine, error) {
 			return &windowtest.Puppet{Size: 32, Steps: 6}, nil
 		}
 	})
-	rnd := rand.New(rand.NewPCG(1, 1))
+	rnd := rand.New(rand.NewPCG(seed, 1))
 	skip := map[string]bool{
 		"file.quit": true, "file.open": true, "file.save": true, "file.save-as": true, "file.export": true, "file.paste": true,
-		"file.sweep": true, "file.sheet": true, "file.timelapse": true, "latent.embed": true, "vector.import": true, "vector.export": true,
+		"file.sweep": true, "file.sheet": true, "file.script": true, "file.timelapse": true, "latent.embed": true, "vector.import": true, "vector.export": true,
 	}
 	var ids []string
 	for _, a := range action.All {
@@ -521,8 +538,17 @@ func TestMonkey(t *testing.T) {
 			ids = append(ids, a.ID)
 		}
 	}
-	n := 600
+	begun, done := time.Now(), 0
+	var early, late runtime.MemStats
 	for i := range n {
+		if time.Since(begun) > limit {
+			break
+		}
+		done++
+		if i == n/4 {
+			runtime.GC()
+			runtime.ReadMemStats(&early)
+		}
 		switch rnd.IntN(4) {
 		case 0:
 			pt := func() canvas.Point { return canvas.Point{X: rnd.Float64()*40 - 4, Y: rnd.Float64()*40 - 4} }
@@ -545,6 +571,14 @@ func TestMonkey(t *testing.T) {
 		return r.Phase() != "running"
 	})
 	r.do(func() { r.Table().Run("edit.cancel") })
+	runtime.GC()
+	runtime.ReadMemStats(&late)
+	// The history may hold what its limit allows, a handful of megabytes here; nothing else may grow.
+	grown := int64(late.HeapAlloc) - int64(early.HeapAlloc)
+	t.Logf("%d actions in %.0f s, the heap grew by %d kB from %d kB, history %d kB", done, time.Since(begun).Seconds(), grown>>10, early.HeapAlloc>>10, r.Document().HistoryBytes()>>10)
+	if early.HeapAlloc > 0 && grown > 64<<20+2*int64(r.Document().HistoryBytes()) {
+		t.Errorf("the heap grew by %d MB", grown>>20)
+	}
 	var steps int
 	r.do(func() {
 		d := r.Document()
@@ -561,7 +595,7 @@ func TestMonkey(t *testing.T) {
 			}
 		}
 	})
-	if steps < 50 {
+	if steps < 50 && done > 300 {
 		t.Errorf("only %d steps in the line of the history", steps)
 	}
 }
