@@ -28,6 +28,7 @@ import (
 const (
 	cropShown   = 900
 	cropPreview = 176
+	cropSide    = 208 // the width of what is beside the photo
 )
 
 // cropSheet is the dialog in which the box of a photo is chosen: the photo with the
@@ -52,7 +53,8 @@ type cropSheet struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	search  context.CancelFunc
-	previes newest
+	cuts    newest
+	guesses newest
 }
 
 // newest runs the newest of the works it is given on one goroutine; older ones that
@@ -117,10 +119,10 @@ func (w *Window) chooseCrop(em Embedder, name string, p *photo.Photo, start phot
 	}
 	c.box = control.NewCropBox(c.small, p.Picture.Rect.Size(), float64(height)/float64(width), start)
 	c.box.Name = words.T("crop.name")
-	c.box.OnChange = func(_ photo.Crop, final bool) {
+	c.box.OnChange = func(photo.Crop, bool) {
 		c.touched = true
 		c.stopSearch()
-		c.show(final)
+		c.show()
 	}
 	c.box.OnAccept, c.box.OnCancel = c.accept, func() { c.sheet.Close() }
 	c.sees = control.NewFramed(cropPreview, words.T("crop.sees"))
@@ -138,12 +140,12 @@ func (w *Window) chooseCrop(em Embedder, name string, p *photo.Photo, start phot
 		c.stopSearch()
 		c.touched = true
 		c.box.Set(photo.Middle(p.Picture, width, height))
-		c.show(true)
+		c.show()
 		w.canvas().Focus(c.box)
 	})
 	side := container.NewVBox(c.sees, c.makes, c.facts, row(6, 0, c.auto, whole), c.notes)
 	body := container.NewBorder(nil, container.New(layout.NewCustomPaddedLayout(6, 0, 0, 0), small(words.T("crop.keys"))), nil,
-		container.New(layout.NewCustomPaddedLayout(0, 0, 16, 0), side), c.box)
+		container.New(layout.NewCustomPaddedLayout(0, 0, 16, 0), container.New(&fixedWide{cropSide}, side)), c.box)
 	c.sheet = control.NewSheet(w.canvas(), words.T("crop.title", name), body, w.canvas().Size().SubtractWidthHeight(80, 60).Min(fyne.NewSize(1060, 720)), false,
 		control.NewButton(control.Filled, "", words.T("cancel"), func() { c.sheet.Close() }),
 		control.NewButton(control.Primary, "image", words.T("crop.go"), c.accept))
@@ -152,7 +154,7 @@ func (w *Window) chooseCrop(em Embedder, name string, p *photo.Photo, start phot
 	c.sheet.Show()
 	w.canvas().Focus(c.box)
 	c.showNotes()
-	c.show(true)
+	c.show()
 	w.trace("crop %s", name)
 	if propose {
 		c.propose()
@@ -190,7 +192,7 @@ func (c *cropSheet) propose() {
 		w.later(func() {
 			if ctx.Err() == nil && !c.box.Busy() && !c.touched {
 				c.box.Set(scaled(b, 1/k))
-				c.show(true)
+				c.show()
 			}
 		})
 	}
@@ -221,7 +223,7 @@ func (c *cropSheet) propose() {
 
 // show brings the previews up to date with the box: what the model sees at once, what it
 // makes of it as soon as the encoder has answered.
-func (c *cropSheet) show(bool) {
+func (c *cropSheet) show() {
 	b := c.box.Box()
 	c.facts.Set(words.T("crop.facts", int(b.Width+0.5), int(b.Width*c.box.Aspect+0.5), fmt.Sprintf("%.1f", b.Angle*180/math.Pi)))
 	w, em, eng := c.w, c.em, c.w.eng
@@ -231,7 +233,7 @@ func (c *cropSheet) show(bool) {
 	if small.Width < float64(width)/2 { // the reduced picture lacks what the box would show
 		from, small = c.photo.Picture, b
 	}
-	c.previes.do(func() {
+	c.cuts.do(func() {
 		cut, err := small.Cut(from, width, height)
 		if err != nil || c.ctx.Err() != nil {
 			return
@@ -241,9 +243,16 @@ func (c *cropSheet) show(bool) {
 				c.sees.SetPicture(cut)
 			}
 		})
-		if !em.HasEncoder() {
-			return
+		if em.HasEncoder() {
+			c.guess(em, eng, cut)
 		}
+	})
+}
+
+// guess shows what the encoder makes of what it sees.
+func (c *cropSheet) guess(em Embedder, eng Engine, cut *image.RGBA) {
+	w := c.w
+	c.guesses.do(func() {
 		code, err := em.Encode(c.ctx, cut)
 		if err != nil {
 			return
@@ -274,3 +283,12 @@ func (c *cropSheet) showNotes() {
 	}
 	c.notes.SetText(strings.Join(lines, " "))
 }
+
+// fixedWide gives its one object a width.
+type fixedWide struct{ width float32 }
+
+func (f *fixedWide) MinSize(os []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(f.width, os[0].MinSize().Height)
+}
+
+func (f *fixedWide) Layout(os []fyne.CanvasObject, z fyne.Size) { os[0].Resize(z) }

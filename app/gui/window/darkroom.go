@@ -21,6 +21,7 @@ import (
 	"latentbrush/app/gui/words"
 	"latentbrush/canvas/photo"
 	"latentbrush/engine"
+	"latentbrush/engine/edit"
 	"latentbrush/engine/inversion"
 	"latentbrush/engine/latent"
 	"latentbrush/vectors"
@@ -29,8 +30,10 @@ import (
 // darkroom is what the window knows of the photo that the picture was embedded from.
 type darkroom struct {
 	of         *document.Photo
-	cut, drawn *image.RGBA // the photo in its box, and the model's picture of it
-	difference *image.RGBA // where the two differ
+	cut, drawn *image.RGBA     // the photo in its box, and the model's picture of it
+	difference *image.RGBA     // where the two differ
+	labels     *image.Paletted // of drawn
+	now        *image.Paletted // of the picture that is shown, nil while they are not known
 	fit        engine.Fit
 	known      bool // fit was measured
 	loading    bool
@@ -162,7 +165,7 @@ func (w *Window) loadPhoto(src document.Source) {
 				return
 			}
 			q := &w.photos
-			q.cut, q.drawn, q.fit, q.known = cut, f.Picture, fit, true
+			q.cut, q.drawn, q.labels, q.fit, q.known = cut, f.Picture, f.Labels, fit, true
 			q.difference = engine.DifferencePicture(cut, f.Picture)
 			w.before = cut
 			if err := w.stage.SetBefore(cut); err != nil {
@@ -194,12 +197,56 @@ func (w *Window) developed(m *image.RGBA) *image.RGBA {
 	if p.keep || p.cut == nil || p.drawn == nil || !w.hasPhoto() || w.doc.Scene().Source.Photo != p.of || m.Rect != p.drawn.Rect {
 		return m
 	}
-	out, err := engine.KeepLeftover(p.cut, p.drawn, m, changedRegion(p.drawn, m), leftoverFeather)
+	out, err := engine.KeepLeftover(p.cut, p.drawn, m, editedRegion(p.drawn, m, p.labels, p.now, w.editedClasses()), leftoverFeather)
 	if err != nil {
 		w.log(err.Error())
 		return m
 	}
 	return out
+}
+
+// editedClasses are the classes that the edits of the stack may change; nil when that is
+// not known, as while an optimisation runs or after one was taken into the picture.
+func (w *Window) editedClasses() []uint8 {
+	sc := w.doc.Scene()
+	if w.job != nil {
+		return nil
+	}
+	for _, c := range sc.Choices {
+		if c.Edit == 0 {
+			return nil
+		}
+	}
+	var out []uint8
+	for _, e := range sc.Stack {
+		if !e.On || e.Strength == 0 {
+			continue
+		}
+		if len(e.Classes) == 0 {
+			return nil
+		}
+		out = append(out, e.Classes...)
+	}
+	return out
+}
+
+// editedRegion is what an edit changed: the pixels that differ, and of those, where it is known
+// which classes it is about, only what has one of them before or after.
+func editedRegion(before, after *image.RGBA, a, b *image.Paletted, classes []uint8) *image.Alpha {
+	changed := changedRegion(before, after)
+	if len(classes) == 0 || a == nil || b == nil || a.Rect != b.Rect || a.Rect != changed.Rect {
+		return changed
+	}
+	parts, err := edit.ClassRegion(a, b, classes, -1)
+	if err != nil {
+		return changed
+	}
+	for i, v := range parts.Pix {
+		if v == 0 {
+			changed.Pix[i] = 0
+		}
+	}
+	return changed
 }
 
 // seen is what the picture's pane shows: the picture, or where it differs from the photo.
@@ -326,9 +373,9 @@ func (w *Window) exportPhoto() {
 	sheet.OnReturn = save
 	tell()
 	sheet.Show()
-	first, last, eng := w.firstCode(), w.doc.Code(), w.eng
+	first, last, classes, eng := w.firstCode(), w.doc.Code(), w.editedClasses(), w.eng
 	go func() {
-		j, err := newPasteJob(w, eng, src, first, last)
+		j, err := newPasteJob(w, eng, src, first, last, classes)
 		w.later(func() {
 			if err != nil {
 				sheet.Close()
@@ -393,7 +440,7 @@ func (w *Window) savePasted(src document.Source, j *pasteJob, o photo.PasteOptio
 	})
 }
 
-func newPasteJob(w *Window, eng Engine, src document.Source, first, last latent.Code) (*pasteJob, error) {
+func newPasteJob(w *Window, eng Engine, src document.Source, first, last latent.Code, classes []uint8) (*pasteJob, error) {
 	p, err := photo.Decode(src.Photo.Name, src.Photo.Data, photo.Limits{})
 	if err != nil {
 		return nil, err
@@ -412,6 +459,6 @@ func newPasteJob(w *Window, eng Engine, src document.Source, first, last latent.
 	size := before.Picture.Rect.Size()
 	return &pasteJob{
 		photo: p, crop: photo.AlignedCrop(src.Photo.Align, size.X, size.Y), before: before.Picture, after: after.Picture,
-		region: changedRegion(before.Picture, after.Picture),
+		region: editedRegion(before.Picture, after.Picture, before.Labels, after.Labels, classes),
 	}, nil
 }

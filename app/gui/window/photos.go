@@ -133,7 +133,7 @@ func (w *Window) takeEmbedded(em Embedder, src document.Source, cut *image.RGBA,
 				w.fail(err)
 				return
 			}
-			w.photos = darkroom{of: src.Photo, cut: cut, drawn: f.Picture, fit: fit, known: true, keep: w.photos.keep}
+			w.photos = darkroom{of: src.Photo, cut: cut, drawn: f.Picture, labels: f.Labels, now: f.Labels, fit: fit, known: true, keep: w.photos.keep}
 			w.photos.difference = engine.DifferencePicture(cut, f.Picture)
 			w.setPicture(src, f)
 			w.before = cut

@@ -260,6 +260,7 @@ func (w *Window) delivered(f engine.Frame, err error) {
 	}
 	w.lastMS = float64(f.Elapsed.Microseconds()) / 1000
 	w.showDevice()
+	w.photos.now = f.Labels
 	if !sameCode(f.Code, w.wanted) {
 		w.showPicture(f.Picture)
 		return
@@ -374,6 +375,7 @@ func (w *Window) setPicture(src document.Source, f engine.Frame) {
 		f.Labels = image.NewPaletted(f.Picture.Rect, w.doc.Space().Palette())
 	}
 	w.wanted = f.Code
+	w.photos.now = f.Labels
 	w.showPicture(f.Picture)
 	if err := w.doc.SetPicture(src, f.Code, f.Labels); err != nil {
 		w.fail(err)
