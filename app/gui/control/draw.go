@@ -33,14 +33,26 @@ func box(c color.Color, radius float32) *canvas.Rectangle {
 }
 
 func label(s string, size float32, bold bool) *canvas.Text {
-	t := canvas.NewText(s, look.C(look.Text))
+	t := canvas.NewText("", look.C(look.Text))
 	t.TextSize = size
 	t.TextStyle.Bold = bold
+	write(t, s)
 	return t
 }
 
+// write puts a text into t, with a typeface that has its characters.
+func write(t *canvas.Text, s string) {
+	t.Text, t.FontSource = s, look.FontOf(s, t.TextStyle.Bold)
+}
+
 func textSize(s string, size float32, bold bool) fyne.Size {
-	return fyne.MeasureText(s, size, fyne.TextStyle{Bold: bold})
+	style := fyne.TextStyle{Bold: bold}
+	source := look.FontOf(s, bold)
+	if source == nil {
+		return fyne.MeasureText(s, size, style)
+	}
+	z, _ := fyne.CurrentApp().Driver().RenderedTextSize(s, size, style, source)
+	return z
 }
 
 // place puts an object of its own minimum size at x, centred on the height h.

@@ -224,6 +224,20 @@ func (t *Theme) Font(s fyne.TextStyle) fyne.Resource {
 	return t.regular
 }
 
+// FontOf returns the typeface for a text that the theme's own cannot show, as a Japanese file name in an English
+// window; nil where the theme's will do.
+func FontOf(text string, bold bool) fyne.Resource {
+	for _, r := range text {
+		if r >= 0x2e80 && r <= 0xffef {
+			if bold {
+				return font("MPlus1-Medium")
+			}
+			return font("MPlus1-Regular")
+		}
+	}
+	return nil
+}
+
 // Icon returns Fyne's own icons, which its dialogs use.
 func (t *Theme) Icon(n fyne.ThemeIconName) fyne.Resource { return theme.DefaultTheme().Icon(n) }
 
