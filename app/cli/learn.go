@@ -695,6 +695,8 @@ latents' differences are averaged without their outliers; *agreement* is their m
 *Regression* and *svm*: random pictures are rendered once, the statistic of their labels is taken, and the direction is
 fitted along the leading axes of W, in units of the model's own spread. *Accuracy* is how often the direction tells much
 from little on pictures that were held back. With "hold", other statistics stay as they are to first order.
+Strength 1 is the amount that the recipe asks for, or 2.2 standard deviations along the vector, whichever is less: where
+much is held, little of a statistic is left that varies, and its full amount would be far from anything natural.
 
 *Quiet*: five pictures are rendered a step along every leading axis. From their changes outside the region follows the
 direction that has the same effect and changes the least there: (Q + μ·1)⁻¹·g, where g is the direction and Q sums the products of
