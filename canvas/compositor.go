@@ -357,6 +357,12 @@ func (k *Compositor) part(dst []uint8, y, x0, x1 int, picture *image.RGBA, befor
 // view moves nor breaks where rectangles meet.
 const hatch = 8
 
+// The tints of the keep and the free layer.
+var (
+	KeepTone = color.RGBA{30, 90, 255, 255}
+	FreeTone = color.RGBA{60, 220, 120, 255}
+)
+
 // sort is what the marks of a pixel are drawn as.
 func (m Mark) sort() uint8 {
 	switch {
@@ -383,12 +389,12 @@ func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
 		sort := Mark(v).sort()
 		switch sort {
 		case 3:
-			tint(p, 30, 90, 255, 64)
+			tint(p, KeepTone.R, KeepTone.G, KeepTone.B, 64)
 			if (x-y)&(hatch-1) == 0 {
 				tint(p, 235, 240, 255, 150)
 			}
 		case 2:
-			tint(p, 60, 220, 120, 56)
+			tint(p, FreeTone.R, FreeTone.G, FreeTone.B, 56)
 			fallthrough
 		default:
 			switch (x + y) & (hatch - 1) {

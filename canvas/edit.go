@@ -166,6 +166,14 @@ func (e *Edit) row(y, x0, x1 int, ink Ink) {
 	}
 }
 
+// Mark covers the pixels x0 ≤ x < x1 of row y with the ink of the edit, without
+// symmetry.
+func (e *Edit) Mark(y, x0, x1 int) {
+	if y >= 0 && y < e.c.h {
+		e.row(y, x0, x1, e.ink)
+	}
+}
+
 // Put sets one pixel to a class and touches it, without symmetry. It reports
 // whether protection allowed it. Outside the picture nothing happens.
 func (e *Edit) Put(x, y int, class uint8) bool {

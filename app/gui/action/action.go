@@ -108,6 +108,7 @@ var All = []Action{
 	{ID: "mask.paste", Menu: "mask"},
 	{ID: "mask.reset", Menu: "mask", Icon: "reset", Line: true},
 	{ID: "region.clear", Menu: "mask", Keys: []string{"Ctrl+D"}},
+	{ID: "region.leak", Menu: "mask", Icon: "leak"},
 	{ID: "region.show", Menu: "mask", Keys: []string{"Shift+T"}},
 
 	{ID: "run.start", Menu: "latent", Icon: "play", Keys: []string{"Ctrl+Return"}},

@@ -82,6 +82,7 @@ func (w *Window) bind() {
 	set("mask.paste", func() bool { return picture() && w.copied != nil }, w.pastePart)
 	set("mask.reset", picture, func() { w.change(w.doc.Canvas().ResetLabels("reset")) })
 	set("region.clear", picture, func() { w.change(w.doc.Canvas().ResetRegion("clear-region")) })
+	set("region.leak", func() bool { return picture() && w.before != nil && w.shown != nil }, w.keepLeak)
 	check("region.show", open, func() bool { return open() && w.maskPane.Look().Region }, func() {
 		l := w.maskPane.Look()
 		l.Region = !l.Region
@@ -319,6 +320,12 @@ func (w *Window) showTool() {
 	k := w.painter.Class()
 	if cs := w.doc.Space().Classes; int(k) < len(cs) {
 		w.bar.setClass(className(cs[k].Name), cs[k].Colour)
+	}
+	switch w.painter.Layer {
+	case canvas.MarkKeep:
+		w.bar.setClass(words.T("action.tool.keep"), canvas.KeepTone)
+	case canvas.MarkFree:
+		w.bar.setClass(words.T("action.tool.region"), canvas.FreeTone)
 	}
 	w.classes.SetCurrent(int(k))
 	sc := w.doc.Scene()

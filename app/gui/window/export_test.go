@@ -16,6 +16,9 @@ func (w *Window) Document() *document.Document { return w.doc }
 // StripFilled is the number of samples in the strip that have their picture.
 func (w *Window) StripFilled() int { return len(w.sampleThumb) }
 
+// PicturePane is the pane of the picture.
+func (w *Window) PicturePane() *view.Pane { return w.picturePane }
+
 // MaskPane is the pane of the labels.
 func (w *Window) MaskPane() *view.Pane { return w.maskPane }
 
@@ -97,3 +100,21 @@ func (w *Window) ToggleLive() { w.toggleLive() }
 
 // PlayScript does a script again without asking about unsaved work.
 func (w *Window) PlayScript(path string) { w.openScript(path) }
+
+// Copied is the number of pixels of the copied part.
+func (w *Window) Copied() int {
+	if w.copied == nil {
+		return 0
+	}
+	return w.copied.part.Area()
+}
+
+// Options are the parts of the option bar that belong to the tool in use.
+func (w *Window) Options() (names []string) {
+	for _, b := range w.bar.tool.objects() {
+		if b.Visible() {
+			names = append(names, b.(*control.Button).Name)
+		}
+	}
+	return names
+}
