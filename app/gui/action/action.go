@@ -138,7 +138,7 @@ var All = []Action{
 	{ID: "vector.rename", Menu: "vectors", Keys: []string{"F2"}},
 	{ID: "vector.tags", Menu: "vectors", Icon: "tag"},
 	{ID: "vector.duplicate", Menu: "vectors", Keys: []string{"Ctrl+J"}},
-	{ID: "vector.delete", Menu: "vectors", Icon: "trash", Keys: []string{"Delete"}},
+	{ID: "vector.delete", Menu: "vectors", Icon: "trash", Keys: []string{"Shift+Delete"}},
 	{ID: "vector.refine", Menu: "vectors", Icon: "refine", Keys: []string{"Ctrl+Shift+Return"}, Line: true},
 	{ID: "vector.toggle", Menu: "vectors"},
 	{ID: "vector.reset", Menu: "vectors", Icon: "reset"},
