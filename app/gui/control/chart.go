@@ -105,7 +105,7 @@ func (c *Chart) CreateRenderer() fyne.WidgetRenderer {
 	r.layout = func(z fyne.Size) {
 		base.Position1, base.Position2 = fyne.NewPos(0, z.Height-1), fyne.NewPos(z.Width, z.Height-1)
 		plot.Resize(z)
-		write(hint, fitText(c.Hint, look.TextBody, false, z.Width))
+		setText(hint, fitText(c.Hint, look.TextBody, false, z.Width))
 		m := hint.MinSize()
 		hint.Resize(m)
 		hint.Move(fyne.NewPos(0, (z.Height-m.Height)/2))

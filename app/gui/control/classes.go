@@ -282,7 +282,7 @@ func (r *classRow) CreateRenderer() fyne.WidgetRenderer {
 			status.Move(fyne.NewPos(end-12, (z.Height-12)/2))
 			end -= 14
 		}
-		write(name, fitText(r.data.Name, look.TextBody, false, end-x))
+		setText(name, fitText(r.data.Name, look.TextBody, false, end-x))
 		place(name, x, z.Height)
 	}
 	q.refresh = func() {

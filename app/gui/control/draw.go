@@ -36,12 +36,12 @@ func label(s string, size float32, bold bool) *canvas.Text {
 	t := canvas.NewText("", look.C(look.Text))
 	t.TextSize = size
 	t.TextStyle.Bold = bold
-	write(t, s)
+	setText(t, s)
 	return t
 }
 
-// write puts a text into t, with a typeface that has its characters.
-func write(t *canvas.Text, s string) {
+// setText puts a text into t, with a typeface that has its characters.
+func setText(t *canvas.Text, s string) {
 	t.Text, t.FontSource = s, look.FontOf(s, t.TextStyle.Bold)
 }
 

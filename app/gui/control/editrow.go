@@ -275,7 +275,7 @@ func (r *editRow) CreateRenderer() fyne.WidgetRenderer {
 		if !badge.Hidden {
 			room -= b.Width + 18
 		}
-		write(name, fitText(r.data.Name, look.TextBody, false, room))
+		setText(name, fitText(r.data.Name, look.TextBody, false, room))
 		x := place(name, 32, head+2)
 		badgeBack.Resize(fyne.NewSize(b.Width+12, 15))
 		badgeBack.Move(fyne.NewPos(x+6, (head-15)/2+1))

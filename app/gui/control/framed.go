@@ -65,7 +65,7 @@ func (f *Framed) CreateRenderer() fyne.WidgetRenderer {
 			o.Resize(fyne.NewSquareSize(f.Side))
 			o.Move(fyne.NewPos(x, 0))
 		}
-		write(text, fitText(f.Text, look.TextCaption, false, z.Width))
+		setText(text, fitText(f.Text, look.TextCaption, false, z.Width))
 		m := text.MinSize()
 		text.Resize(m)
 		text.Move(fyne.NewPos((z.Width-m.Width)/2, f.Side+3))

@@ -151,9 +151,9 @@ func (c *Caption) CreateRenderer() fyne.WidgetRenderer {
 	r := &simple{objects: []fyne.CanvasObject{t}}
 	r.min = func() fyne.Size { return textSize(c.Text, c.Px, c.Bold) }
 	r.layout = func(z fyne.Size) {
-		write(t, c.Text)
+		setText(t, c.Text)
 		if textSize(c.Text, c.Px, c.Bold).Width > z.Width+0.5 {
-			write(t, fitText(c.Text, c.Px, c.Bold, z.Width))
+			setText(t, fitText(c.Text, c.Px, c.Bold, z.Width))
 		}
 		m := t.MinSize()
 		t.Resize(m)
@@ -388,7 +388,7 @@ func (r *historyRow) CreateRenderer() fyne.WidgetRenderer {
 		m := note.MinSize()
 		note.Resize(m)
 		note.Move(fyne.NewPos(z.Width-m.Width-6, (z.Height-m.Height)/2))
-		write(name, fitText(r.data.Name, look.TextBody, false, z.Width-m.Width-x-44))
+		setText(name, fitText(r.data.Name, look.TextBody, false, z.Width-m.Width-x-44))
 		place(name, x+32, z.Height)
 	}
 	q.refresh = func() {

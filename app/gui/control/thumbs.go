@@ -358,7 +358,7 @@ func (c *thumbCell) CreateRenderer() fyne.WidgetRenderer {
 		badgeBack.Resize(fyne.NewSize(b.Width+6, b.Height+1))
 		badgeBack.Move(fyne.NewPos(3, side-b.Height-4.5))
 		if c.owner.ShowNames {
-			write(name, fitText(c.data.Name, look.TextCaption, false, side))
+			setText(name, fitText(c.data.Name, look.TextCaption, false, side))
 			s := name.MinSize()
 			name.Resize(s)
 			name.Move(fyne.NewPos((side-s.Width)/2, side+2))
