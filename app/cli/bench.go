@@ -48,6 +48,7 @@ var measurements = []measurement{
 	{"machine", measureMachine},
 	{"generator", measureGenerator},
 	{"memory-512", measureMemory},
+	{"memory-sizes", measureSizes},
 	{"canvas", measureCanvas},
 	{"engine", measureEngine},
 	{"edit", measureEdit},

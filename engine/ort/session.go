@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -92,6 +93,7 @@ type Session struct {
 	stats   Stats
 	closed  bool
 
+	huge bool
 	// shrink makes runs give the arena's free memory back.
 	shrink bool
 	// failRun, set by tests only, stands in for a device's failure.
@@ -231,11 +233,20 @@ func values(tensors []tensor) []onnx.Value {
 	return out
 }
 
-// largeModel is the size from which preparing a model leaves enough free memory behind to be worth giving back.
-const largeModel = 8 << 20
+// A model from largeModel on leaves enough free memory behind when it has been prepared to be worth giving back. From
+// hugeModel on, what others left is given back before, because the library then holds the weights several times over.
+const (
+	largeModel = 8 << 20
+	hugeModel  = 64 << 20
+)
 
 // build makes the library's session on s.device.
 func (s *Session) build(model []byte) error {
+	if len(model) >= hugeModel {
+		if err := s.rt.Trim(context.Background()); err != nil {
+			return err
+		}
+	}
 	start, before := time.Now(), Memory().Resident
 	options, err := onnx.NewSessionOptions()
 	if err != nil {
@@ -280,7 +291,7 @@ func (s *Session) build(model []byte) error {
 	if err != nil {
 		return fmt.Errorf("ort: the model cannot be prepared for %s: %w", s.device, err)
 	}
-	s.session = session
+	s.session, s.huge = session, len(model) >= hugeModel
 	if len(model) >= largeModel {
 		releaseHeap()
 	}
@@ -432,6 +443,9 @@ func (s *Session) runOnce(ctx context.Context) error {
 	})
 	before := uint64(0)
 	if s.stats.Runs == 0 {
+		if s.huge {
+			debug.FreeOSMemory() // The model's bytes, which the caller held while the session was built.
+		}
 		before = Memory().Resident
 	}
 	start := time.Now()
