@@ -52,7 +52,9 @@ DERIVED = ("brow_position", "eye_opening")
 # Layers: channels of a 3x3 convolution with ReLU, 0 for averaging 2x2 squares, -channels for a convolution of stride 2.
 LOOK = [-24, -48, 64, 0, 96, 0, 96, 96, 0, 128]
 CHAINS = {"perceptual": (256, [16, 0, 32, 0, 64, 0, 96, 0, 128, 0, 128, 0]),
-          "readings": (256, LOOK), "identity": (256, LOOK)}
+          "readings": (256, LOOK),
+          # part of every step of an edit, so it looks at less
+          "identity": (128, [-32, -64, 96, 0, 128, 128, 0, 128])}
 TAPS = 5
 
 
