@@ -149,6 +149,10 @@ func (w *Window) chooseCrop(em Embedder, name string, p *photo.Photo, start phot
 	c.sheet = control.NewSheet(w.canvas(), words.T("crop.title", name), body, w.canvas().Size().SubtractWidthHeight(80, 60).Min(fyne.NewSize(1060, 720)), false,
 		control.NewButton(control.Filled, "", words.T("cancel"), func() { c.sheet.Close() }),
 		control.NewButton(control.Primary, "image", words.T("crop.go"), c.accept))
+	if !em.HasEncoder() {
+		c.makes.Hide()
+		c.auto.Hide()
+	}
 	c.sheet.OnReturn = c.accept
 	c.sheet.OnClose = c.cancel
 	c.sheet.Show()

@@ -318,6 +318,9 @@ func (w *Window) updateBefore() {
 			return
 		}
 		w.later(func() {
+			if w.hasPhoto() && w.photos.cut != nil { // the photo itself is what was before
+				return
+			}
 			if w.beforeK == k && w.stage != nil && f.Picture.Rect == w.doc.Canvas().Bounds() {
 				w.before = f.Picture
 				if err := w.stage.SetBefore(f.Picture); err != nil {
