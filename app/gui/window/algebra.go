@@ -324,7 +324,11 @@ func (a *algebra) show() {
 	}
 	if err != nil {
 		a.told.Hue = look.TextSoft
-		a.told.Set(sentence(errors.New(strings.TrimPrefix(err.Error(), "vectors: "))))
+		text := err.Error()
+		if own, ok := strings.CutPrefix(text, "vectors: "); ok {
+			text = sentence(errors.New(own))
+		}
+		a.told.Set(text)
 		for _, f := range a.strip {
 			f.SetPicture(nil)
 		}

@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
+	"latentbrush/app/document"
 	"latentbrush/app/gui/control"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
@@ -69,8 +70,12 @@ func (w *Window) aboutVector(id string) {
 	bar.Hide()
 	show := func() {
 		g := v.Generalisation
-		if v.Sheet != nil {
+		switch {
+		case v.Sheet != nil:
 			picture.Image = v.Sheet
+			picture.Refresh()
+		case v.Before != nil && v.After != nil:
+			picture.Image = document.SideBySide(2, v.Before, v.After)
 			picture.Refresh()
 		}
 		if g.Seeds == 0 {
@@ -86,7 +91,10 @@ func (w *Window) aboutVector(id string) {
 		}
 		success.Set(fmt.Sprintf("%.0f %%", g.Success*100))
 		leak.Set(fmt.Sprintf("%.2f", g.Leak))
-		text := words.T("test.of", g.Seeds, g.FirstSeed)
+		text := words.T("test.tried", g.Seeds, g.FirstSeed)
+		if v.Sheet != nil {
+			text = words.T("test.of", g.Seeds, g.FirstSeed)
+		}
 		if t := v.Learnt.Detail["statistic"]; t != "" {
 			text += " " + words.T("test.by", t)
 		}
