@@ -24,15 +24,16 @@ type Channels struct {
 }
 
 // The search of [LocaliseChannels]: the channels with most of the change of style, the
-// pictures each is tried on, the factor that makes a small change seen, and the share of a
-// channel's change outside the region from which it goes.
+// pictures each is tried on, the factor that makes a small change seen, and the shares of a
+// channel's change outside the region from which it goes that are tried.
 const (
 	channelsTried    = 96
 	channelsEnergy   = 0.98
 	channelsPictures = 2
 	channelsStep     = 2
-	channelsOutside  = 0.5
 )
+
+var channelsOutside = []float64{0.5, 0.7, 0.85}
 
 // styleRow is what one row of W+ steers: the styles of one or two layers, which are affine
 // in it.
@@ -136,7 +137,7 @@ func (s *styleRow) step(row []float32, y []float64) error {
 // LocaliseChannels leaves out the style channels of a vector whose effect lies outside its
 // region, as in StyleSpace (Wu et al., CVPR 2021). Each row of W+ steers the channels of
 // the one or two layers it feeds by an affine map; the channels that change most are tried one by
-// one, those that change more outside the region than inside are zeroed, and the shortest change
+// one, those whose change is for the most part outside the region are zeroed, and the shortest change
 // of the row that makes the remaining change of style takes the row's place. So the result
 // is a vector like any other. It is scaled to the old effect; when the leak is not smaller after
 // all, the vector stays as it was.
@@ -163,8 +164,9 @@ func localiseChannels(ctx context.Context, m Model, rows []styleRow, p *Probe, d
 	}
 	out.Before, out.After = whole.Leak, whole.Leak
 	type channel struct {
-		row, k int
-		change float64
+		row, k  int
+		change  float64
+		outside float64 // the share of what it changes that is outside the region
 	}
 	var all []channel
 	styles := make([][]float64, len(rows))
@@ -172,7 +174,7 @@ func localiseChannels(ctx context.Context, m Model, rows []styleRow, p *Probe, d
 	for r := range rows {
 		styles[r] = rows[r].styles(delta.Row(r))
 		for k, v := range styles[r] {
-			all = append(all, channel{r, k, v * v})
+			all = append(all, channel{row: r, k: k, change: v * v})
 			total += v * v
 		}
 	}
@@ -193,10 +195,6 @@ func localiseChannels(ctx context.Context, m Model, rows []styleRow, p *Probe, d
 		}
 	}
 	out.Tried = len(all)
-	kept := make([][]float64, len(rows))
-	for r := range rows {
-		kept[r] = slices.Clone(styles[r])
-	}
 	for i, c := range all {
 		alone := latent.New(delta.Rows, delta.Dim)
 		y := make([]float64, len(styles[c.row]))
@@ -213,47 +211,56 @@ func localiseChannels(ctx context.Context, m Model, rows []styleRow, p *Probe, d
 			in, rest := split(before, after, whole.After[k], classes)
 			inside, outside = inside+in, outside+rest
 		}
-		if outside > channelsOutside*(inside+outside) {
-			kept[c.row][c.k] = 0
-			out.Dropped++
+		if all[i].outside = 0; inside+outside > 0 {
+			all[i].outside = outside / (inside + outside)
 		}
 		if progress != nil {
 			progress(i+1, len(all))
 		}
 	}
-	if out.Dropped == 0 || out.Dropped == len(all) {
-		out.Dropped = 0
-		return delta, out, nil
-	}
-	local := latent.New(delta.Rows, delta.Dim)
-	for r := range rows {
-		if slices.Equal(kept[r], styles[r]) {
-			copy(local.Row(r), delta.Row(r))
+	best := delta
+	for _, limit := range channelsOutside {
+		kept := make([][]float64, len(rows))
+		for r := range rows {
+			kept[r] = slices.Clone(styles[r])
+		}
+		dropped := 0
+		for _, c := range all {
+			if c.outside > limit {
+				kept[c.row][c.k] = 0
+				dropped++
+			}
+		}
+		if dropped == 0 || dropped == len(all) {
 			continue
 		}
-		if err := rows[r].step(local.Row(r), kept[r]); err != nil {
+		local := latent.New(delta.Rows, delta.Dim)
+		for r := range rows {
+			if slices.Equal(kept[r], styles[r]) {
+				copy(local.Row(r), delta.Row(r))
+				continue
+			}
+			if err := rows[r].step(local.Row(r), kept[r]); err != nil {
+				return delta, out, err
+			}
+		}
+		s, err := p.solve(ctx, m, local, 1, whole.Effect, t, n)
+		if err != nil {
 			return delta, out, err
 		}
+		if math.IsNaN(s) || s <= 0 {
+			continue
+		}
+		local = local.Scale(float32(s))
+		trial, err := p.Try(ctx, m, local, 1, classes, t, n)
+		if err != nil {
+			return delta, out, err
+		}
+		if trial.Leak < out.After && trial.Effect >= 0.9*whole.Effect {
+			best, out.After, out.Dropped = local, trial.Leak, dropped
+		}
 	}
-	s, err := p.solve(ctx, m, local, 1, whole.Effect, t, n)
-	if err != nil {
-		return delta, out, err
-	}
-	if math.IsNaN(s) || s <= 0 {
-		out.Dropped = 0
-		return delta, out, nil
-	}
-	local = local.Scale(float32(s))
-	trial, err := p.Try(ctx, m, local, 1, classes, t, n)
-	if err != nil {
-		return delta, out, err
-	}
-	if trial.Leak >= whole.Leak || trial.Effect < 0.9*whole.Effect {
-		out.Dropped = 0
-		return delta, out, nil
-	}
-	out.After = trial.Leak
-	return local, out, nil
+	return best, out, nil
 }
 
 // split is the sum of the absolute changes from before to after inside the region that the
