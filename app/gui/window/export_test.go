@@ -118,3 +118,6 @@ func (w *Window) Options() (names []string) {
 	}
 	return names
 }
+
+// Sentence is what the user reads of an error.
+func Sentence(err error) string { return sentence(err) }

@@ -2,10 +2,12 @@ package window
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -201,14 +203,23 @@ func (w *Window) fail(err error) {
 	w.toasts.Show(sentence(err), look.Bad, "", nil)
 }
 
-// sentence writes an error as one sentence, with a capital and a full stop.
+// rooms are the names of packages in front of errors, which say where in the program something was noticed.
+var rooms = regexp.MustCompile(`(^|: )(?:(?:ort|document|model|vectors|engine|photo|canvas|edit|inversion|segmentation|latent|safetensors|film|window|gui|zip): )+`)
+
+// sentence writes an error as one sentence, with a capital and a full stop, and without the names of packages. The
+// log has the whole of it.
 func sentence(err error) string {
-	s := strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n", "; "))
+	if errors.Is(err, canvas.ErrBusy) {
+		return words.T("busy")
+	}
+	s := strings.TrimSpace(rooms.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1"))
 	if s == "" {
 		return s
 	}
-	r := []rune(s)
-	s = strings.ToUpper(string(r[0])) + string(r[1:])
+	if first, _, _ := strings.Cut(s, " "); !strings.ContainsAny(strings.TrimRight(first, ":,"), "./\\_") { // a file keeps its name
+		r := []rune(s)
+		s = strings.ToUpper(string(r[0])) + string(r[1:])
+	}
 	if !strings.HasSuffix(s, ".") {
 		s += "."
 	}
