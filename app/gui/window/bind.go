@@ -308,6 +308,7 @@ func (w *Window) useTool(id string) {
 func (w *Window) showTool() {
 	if w.painter == nil {
 		w.tools.set("brush")
+		w.showMarks()
 		return
 	}
 	w.tools.set(w.toolID())
