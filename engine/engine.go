@@ -130,7 +130,8 @@ type Settings struct {
 	// whitened coordinates; cross-entropy has weight 1. Negative means 0.
 	PictureWeight, PerceptualWeight, Prior float64
 	// IdentityWeight multiplies one minus the cosine of the identities before and after. It
-	// counts only when the bundle has an identity network.
+	// counts only when the bundle has an identity network, and is 0 by default:
+	// docs/performance.md says why.
 	IdentityWeight float64
 	// Coarse is how many of the first steps are made at half the resolution. They take less
 	// than half the time; only models of 64² and more have them.

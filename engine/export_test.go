@@ -10,7 +10,8 @@ import (
 
 // NewEvaluator is the evaluator of an edit from start to painted labels.
 func NewEvaluator(ctx context.Context, e *Engine, start latent.Code, painted *image.Paletted, pictureWeight, perceptualWeight, identityWeight float64) (edit.Evaluator, error) {
-	j, err := e.begin(ctx, start)
+	s := Settings{PictureWeight: pictureWeight, PerceptualWeight: perceptualWeight, IdentityWeight: identityWeight}
+	j, err := e.begin(ctx, start, s)
 	if err != nil {
 		return nil, err
 	}
@@ -18,5 +19,5 @@ func NewEvaluator(ctx context.Context, e *Engine, start latent.Code, painted *im
 	if err != nil {
 		return nil, err
 	}
-	return j, j.aim(ctx, painted, region, nil, Settings{PictureWeight: pictureWeight, PerceptualWeight: perceptualWeight, IdentityWeight: identityWeight})
+	return j, j.aim(ctx, painted, region, nil, s)
 }

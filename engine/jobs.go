@@ -18,7 +18,7 @@ import (
 func DefaultSettings() Settings {
 	return Settings{
 		Search: SearchShared, Steps: 100, Rate: 0.08,
-		PictureWeight: 30, PerceptualWeight: 1, Prior: 0.5, IdentityWeight: 0.5,
+		PictureWeight: 30, PerceptualWeight: 1, Prior: 0.5,
 		Agreement: -1, Flat: 20, PreviewEvery: 100 * time.Millisecond,
 	}
 }
@@ -153,7 +153,7 @@ func (e *Engine) Warm(ctx context.Context) error {
 	}
 	defer release()
 	mean := latent.Broadcast(e.generator.Mean(), e.info.Rows)
-	j, err := e.begin(ctx, mean)
+	j, err := e.begin(ctx, mean, Settings{})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code,
 	if size := r.Painted.Rect.Size(); size.X != e.info.Width || size.Y != e.info.Height {
 		return nil, p, s, fmt.Errorf("edit: painted labels are %d×%d, want %d×%d as the model's pictures", size.X, size.Y, e.info.Width, e.info.Height)
 	}
-	j, err := e.begin(ctx, origin)
+	j, err := e.begin(ctx, origin, s)
 	if err != nil {
 		return nil, p, s, err
 	}
@@ -245,7 +245,7 @@ func (e *Engine) Refine(ctx context.Context, r RefineRequest) iter.Seq2[Step, er
 					return nil, p, s, fmt.Errorf("refine: %s: %w", what, err)
 				}
 			}
-			j, err := e.begin(ctx, r.Without)
+			j, err := e.begin(ctx, r.Without, s)
 			if err != nil {
 				return nil, p, s, err
 			}

@@ -91,8 +91,12 @@ func TestIdentityTerm(t *testing.T) {
 		}
 	}
 	at := start.AddScaled(0.5, e.Sample(4, 1).Sub(start))
+	// At weight 0 there is no such term, and asking for it brings it.
 	plain := evaluate(0)
-	without, _, g0 := plain(at)
+	without, none, g0 := plain(at)
+	if none != 0 {
+		t.Errorf("without a weight the identity changes by %v", none)
+	}
 	heavy := evaluate(20)
 	if _, id, _ := heavy(start); math.Abs(id) > 1e-6 {
 		t.Errorf("the identity changes by %v at the origin", id)

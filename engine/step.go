@@ -134,10 +134,12 @@ func stepGraph(generator *stylegan2.Generator, labels *segmentation.Head, n Netw
 	return g, g.Err()
 }
 
-func (e *Engine) buildStepper(man *model.Manifest) (*stepper, error) {
-	n := Networks{e.features, e.identity}
-	if n.Identity != nil && !n.Identity.Fits(man.Size()) {
-		n.Identity = nil
+// buildStepper builds a stepper, with the identity term only when it is asked for: its
+// network costs time at any weight.
+func (e *Engine) buildStepper(man *model.Manifest, identity bool) (*stepper, error) {
+	n := Networks{Perceptual: e.features}
+	if identity && e.identity != nil && e.identity.Fits(man.Size()) {
+		n.Identity = e.identity
 	}
 	g, err := stepGraph(e.generator, e.head, n, man)
 	if err != nil {
@@ -199,7 +201,7 @@ type aim struct {
 
 // begin finds the origin's labels and builds the stepper if need be. The caller holds
 // the job token.
-func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
+func (e *Engine) begin(ctx context.Context, origin latent.Code, o Settings) (*job, error) {
 	if e.head == nil {
 		return nil, segmentation.ErrNoHead
 	}
@@ -209,8 +211,15 @@ func (e *Engine) begin(ctx context.Context, origin latent.Code) (*job, error) {
 	}
 	j := &job{engine: e, origin: frame}
 	return j, e.queue.do(ctx, false, func(context.Context) error {
+		identity := o.IdentityWeight > 0 && e.identity != nil
+		if e.step != nil && identity && !e.step.identity {
+			if err := e.step.session.Close(); err != nil {
+				return err
+			}
+			e.step = nil
+		}
 		if e.step == nil {
-			if e.step, err = e.buildStepper(e.model.Manifest); err != nil {
+			if e.step, err = e.buildStepper(e.model.Manifest, identity); err != nil {
 				return err
 			}
 		}
@@ -229,7 +238,7 @@ func (j *job) aim(ctx context.Context, painted *image.Paletted, region, free *im
 		}
 		if e.stepHalf == nil {
 			var err error
-			if e.stepHalf, err = e.buildStepper(e.halved()); err != nil {
+			if e.stepHalf, err = e.buildStepper(e.halved(), false); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ type jobReport struct {
 	Fingerprint string `json:"fingerprint"`
 	Device      string `json:"device"`
 	PictureTerm string `json:"picture_term"`
-	// IdentityTerm is the network that holds the person, empty without one.
+	// IdentityTerm is the network that held the person, empty when none did.
 	IdentityTerm string  `json:"identity_term,omitempty"`
 	Seconds      float64 `json:"seconds"`
 	Steps        int     `json:"steps"`
@@ -76,7 +76,7 @@ type reportSample struct {
 // collect consumes a job, keeps its report and writes progress.
 func (r *jobReport) collect(progress io.Writer, e *engine.Engine, seq func(yield func(engine.Step, error) bool)) (engine.Step, error) {
 	i := e.Info()
-	*r = jobReport{Model: i.Manifest.ID, Fingerprint: i.Fingerprint, Device: string(i.Device), PictureTerm: i.PictureTerm, IdentityTerm: i.IdentityTerm}
+	*r = jobReport{Model: i.Manifest.ID, Fingerprint: i.Fingerprint, Device: string(i.Device), PictureTerm: i.PictureTerm}
 	var final engine.Step
 	shown := time.Time{}
 	for s, err := range seq {
@@ -96,6 +96,9 @@ func (r *jobReport) collect(progress io.Writer, e *engine.Engine, seq func(yield
 	fmt.Fprintln(progress)
 	r.Seconds, r.Steps, r.BestStep, r.Reason, r.Loss = final.Elapsed.Seconds(), len(r.Curve)-1, final.Best, string(final.Reason), final.Loss
 	r.CrossEntropy, r.Picture, r.Perceptual, r.Identity, r.Prior = final.Terms.CrossEntropy, final.Terms.Picture, final.Terms.Perceptual, final.Terms.Identity, final.Terms.Prior
+	if r.Identity != 0 {
+		r.IdentityTerm = i.IdentityTerm
+	}
 	r.Agreement, r.IoU, r.Leak = final.Agreement, map[string]float64{}, newLeak(final.Leak)
 	for _, s := range final.Scores {
 		r.IoU[i.Manifest.Classes[s.Class].Name] = s.IoU
@@ -120,7 +123,7 @@ func searchFlags(command *cobra.Command, s *engine.Settings, search engine.Searc
 	f.Float64Var(&s.Rate, "rate", d.Rate, "step size of Adam, in standard deviations of the model's latents")
 	f.Float64Var(&s.PictureWeight, "picture-weight", d.PictureWeight, "`weight` of the squared difference outside the region, -1 for none")
 	f.Float64Var(&s.PerceptualWeight, "perceptual-weight", d.PerceptualWeight, "`weight` of the feature difference outside the region, -1 for none")
-	f.Float64Var(&s.IdentityWeight, "identity-weight", d.IdentityWeight, "`weight` of the change of identity, where the model has an identity network, -1 for none")
+	f.Float64Var(&s.IdentityWeight, "identity-weight", d.IdentityWeight, "`weight` of the change of identity, where the model has an identity network, 0 for none")
 	f.Float64Var(&s.Prior, "prior", d.Prior, "`weight` of the distance from natural latents, -1 for none")
 	f.IntVar(&s.Coarse, "coarse", d.Coarse, "`number` of first steps at half the resolution")
 	f.IntVar(&s.Axes, "axes", d.Axes, "`number` of leading axes of the model's latents to search in, 0 for all")
