@@ -105,9 +105,6 @@ func (n *numberBox) box() fyne.CanvasObject {
 	return row(8, 0, container.NewGridWrap(fyne.NewSize(92, n.entry.MinSize().Height), n.entry), n.note)
 }
 
-// show puts a number into the entry.
-func (n *numberBox) show(v float64) { n.entry.SetText(plainNumber(v)) }
-
 // read returns the number, and shows what is expected when there is none.
 func (n *numberBox) read() (float64, bool) {
 	v, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSpace(n.entry.Text), ",", "."), 64)
