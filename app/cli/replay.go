@@ -133,7 +133,7 @@ func (b *bar) show(share float64, text string) {
 	full := int(share*width + 0.5)
 	left := ""
 	if spent := time.Since(b.begun); share > 0.02 && spent > 2*time.Second {
-		left = fmt.Sprintf(", %v left", (time.Duration(float64(spent) * (1 - share) / share)).Round(time.Second))
+		left = fmt.Sprintf(", %v left", time.Duration(float64(spent)*(1-share)/share).Round(time.Second))
 	}
 	line := fmt.Sprintf("[%s%s] %3.0f %%  %s%s", strings.Repeat("#", full), strings.Repeat("·", width-full), 100*share, text, left)
 	pad := max(0, b.wide-len([]rune(line)))

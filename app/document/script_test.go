@@ -120,7 +120,8 @@ func optimise(t interface{ Fatal(...any) }, d *document.Document, m *machine, pa
 func again(t interface {
 	Fatal(...any)
 	Fatalf(string, ...any)
-}, d *document.Document, o document.ScriptOptions) (*document.Document, string) {
+}, d *document.Document, o document.ScriptOptions,
+) (*document.Document, string) {
 	s, err := d.Script(o)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +151,8 @@ func same(t interface{ Fatalf(string, ...any) }, got, want *document.Document, s
 		name string
 		a, b []uint8
 	}{
-		{"labels", got.Canvas().Labels().Pix, want.Canvas().Labels().Pix}, {"base", got.Canvas().Base().Pix, want.Canvas().Base().Pix},
+		{"labels", got.Canvas().Labels().Pix, want.Canvas().Labels().Pix},
+		{"base", got.Canvas().Base().Pix, want.Canvas().Base().Pix},
 		{"marks", got.Canvas().Marks().Pix, want.Canvas().Marks().Pix},
 	} {
 		for i := range p.b {
