@@ -5,6 +5,7 @@ import (
 	"iter"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -30,9 +31,9 @@ func (l *listening) Edit(ctx context.Context, q engine.EditRequest) iter.Seq2[en
 // What is typed into the sheet of settings takes effect at the next run, and is there at the next start.
 func TestSettingsTakeEffect(t *testing.T) {
 	eng := &listening{Puppet: &windowtest.Puppet{Size: 128, Steps: 25}}
-	opened := 0
+	var opened atomic.Int32
 	r := newRig(t, func(o *window.Options) {
-		o.Open = func(context.Context, string) (window.Engine, error) { opened++; return eng, nil }
+		o.Open = func(context.Context, string) (window.Engine, error) { opened.Add(1); return eng, nil }
 	})
 	entry := func(n int) *widget.Entry {
 		var found []*widget.Entry
@@ -68,10 +69,10 @@ func TestSettingsTakeEffect(t *testing.T) {
 	}
 	// Another device opens the model again and leaves the document alone.
 	doc := r.Document()
-	before := opened
+	before := opened.Load()
 	r.do(func() { r.Table().Run("file.settings") })
 	tapText(t, control.TopSheet(), engine.CPU.String())
-	r.wait("the model again", func() bool { return opened == before+1 })
+	r.wait("the model again", func() bool { return opened.Load() == before+1 })
 	if r.Document() != doc {
 		t.Error("the document is another one")
 	}

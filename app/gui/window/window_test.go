@@ -125,7 +125,7 @@ func (r *rig) do(f func()) { f() }
 // wait runs until ok, or fails the test.
 func (r *rig) wait(what string, ok func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); {
 		if ok() {
 			return
 		}
