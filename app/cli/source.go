@@ -111,8 +111,8 @@ func writeCode(path string, code latent.Code, i engine.Info, more map[string]str
 	return safetensors.WriteFile(path, meta, safetensors.Float32("code", code.Data, code.Rows, code.Dim))
 }
 
-// readMask reads an indexed PNG whose indices are class ids.
-func readMask(path string, i engine.Info) (*image.Paletted, error) {
+// readModelPNG reads a PNG of the size of the model's pictures; the size is checked before pixels are decoded.
+func readModelPNG(path string, i engine.Info) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -131,6 +131,15 @@ func readMask(path string, i engine.Info) (*image.Paletted, error) {
 	img, err := png.Decode(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, nil
+}
+
+// readMask reads an indexed PNG whose indices are class ids.
+func readMask(path string, i engine.Info) (*image.Paletted, error) {
+	img, err := readModelPNG(path, i)
+	if err != nil {
+		return nil, err
 	}
 	labels, ok := img.(*image.Paletted)
 	if !ok {
@@ -173,24 +182,9 @@ func readArea(path string, i engine.Info) (*image.Alpha, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
+	img, err := readModelPNG(path, i)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	config, err := png.DecodeConfig(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a PNG: %w", path, err)
-	}
-	if config.Width != i.Width || config.Height != i.Height {
-		return nil, fmt.Errorf("%s is %d×%d, want %d×%d as the model's pictures", path, config.Width, config.Height, i.Width, i.Height)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return nil, err
-	}
-	img, err := png.Decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	area := image.NewAlpha(image.Rect(0, 0, i.Width, i.Height))
 	for y := range i.Height {
