@@ -75,6 +75,8 @@ type editScore struct {
 	// To95 is the time after which the target IoU by the head of the loop first reached 95 % of
 	// its final value.
 	To95 float64 `json:"seconds_to_95"`
+	// End says where the run was taken to end when that is not where it did.
+	End string `json:"end,omitempty"`
 	// Identity is the cosine between the persons before and after, by the bundle's readings,
 	// and Readings what the edit changed by them; missing without such a network.
 	Identity *float64      `json:"identity,omitempty"`
@@ -155,56 +157,96 @@ func repaint(base, truth *image.Paletted, classes []uint8) *image.Paletted {
 	return out
 }
 
-func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine.Settings) (editScore, error) {
-	score := editScore{Edit: k.Name, Face: face}
+// knownTask is one edit of the set with its true result.
+type knownTask struct {
+	knownEdit
+	face        int
+	base, truth engine.Frame
+	painted     *image.Paletted
+	region      *image.Alpha
+}
+
+func (s editSet) task(ctx context.Context, face int, k knownEdit) (knownTask, error) {
+	t := knownTask{knownEdit: k, face: face}
 	z := s.face(face)
-	base, err := s.frame(ctx, z)
-	if err != nil {
-		return score, err
+	var err error
+	if t.base, err = s.frame(ctx, z); err != nil {
+		return t, err
 	}
-	truth, err := s.frame(ctx, changed(z, k))
-	if err != nil {
-		return score, err
+	if t.truth, err = s.frame(ctx, changed(z, k)); err != nil {
+		return t, err
 	}
-	painted := repaint(base.Labels, truth.Labels, k.Classes)
-	options := edit.RegionOptions{Dilation: -1}
-	region, err := edit.Region(base.Labels, painted, options)
+	t.painted = repaint(t.base.Labels, t.truth.Labels, k.Classes)
+	t.region, err = edit.Region(t.base.Labels, t.painted, edit.RegionOptions{Dilation: -1})
+	return t, err
+}
+
+// run makes an edit once and scores it, and again as if it had ended at each of ends.
+func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine.Settings, ends []runEnd) ([]editScore, error) {
+	t, err := s.task(ctx, face, k)
 	if err != nil {
-		return score, err
+		return nil, err
 	}
 	var final engine.Step
-	type point struct{ seconds, iou float64 }
-	var curve []point
+	var trail []trailPoint
 	begun := time.Now()
-	for step, err := range s.e.Edit(ctx, engine.EditRequest{Start: base.Code, Painted: painted, Region: options, Settings: settings}) {
+	request := engine.EditRequest{Start: t.base.Code, Painted: t.painted, Region: edit.RegionOptions{Dilation: -1}, Settings: settings}
+	for step, err := range s.e.Edit(ctx, request) {
 		if err != nil {
-			return score, err
+			return nil, err
 		}
-		if !step.Final {
-			score.Steps = step.Index
-			curve = append(curve, point{time.Since(begun).Seconds(), meanIoU(step.Scores)})
+		if final = step; !step.Final {
+			trail = append(trail, trailPoint{step.Code, step.Stage, step.Loss, step.Agreement, meanIoU(step.Scores), time.Since(begun).Seconds()})
 		}
-		final = step
 	}
-	score.Seconds = time.Since(begun).Seconds()
-	for _, p := range curve {
-		if score.To95 = p.seconds; p.iou >= 0.95*meanIoU(final.Scores) {
+	score, err := s.score(ctx, t, final.Code, trail, meanIoU(final.Scores))
+	if err != nil {
+		return nil, err
+	}
+	scores := []editScore{score}
+	for _, end := range ends {
+		n := end.last(trail)
+		best := result(trail[:n+1])
+		if score, err = s.score(ctx, t, trail[best].code, trail[:n+1], trail[best].iou); err != nil {
+			return nil, err
+		}
+		score.End = end.String()
+		scores = append(scores, score)
+	}
+	return scores, nil
+}
+
+// score judges a code as the result of a task. Trail are the points of its run, and iou is
+// the target IoU of the code by the head of the loop.
+func (s editSet) score(ctx context.Context, t knownTask, code latent.Code, trail []trailPoint, iou float64) (editScore, error) {
+	score := editScore{Edit: t.Name, Face: t.face, Steps: len(trail) - 1, Seconds: trail[len(trail)-1].seconds}
+	for _, p := range trail {
+		if score.To95 = p.seconds; p.iou >= 0.95*iou {
 			break
 		}
 	}
-	if err := s.read(ctx, &score, base.Picture, final.Picture, truth.Picture); err != nil {
-		return score, err
-	}
-	judged, err := s.judge.Render(ctx, final.Code, engine.RenderOptions{})
+	final, err := s.e.Render(ctx, code, engine.RenderOptions{})
 	if err != nil {
 		return score, err
 	}
+	base, truth, region := t.base, t.truth, t.region
+	if err := s.read(ctx, &score, base.Picture, final.Picture, truth.Picture); err != nil {
+		return score, err
+	}
+	judged := final.Labels
+	if s.judge != s.e {
+		f, err := s.judge.Render(ctx, code, engine.RenderOptions{})
+		if err != nil {
+			return score, err
+		}
+		judged = f.Labels
+	}
 	score.Before, score.After = metrics.PSNR(base.Picture, truth.Picture, region), metrics.PSNR(final.Picture, truth.Picture, region)
 	score.Leak = metrics.LeakOutside(base.Picture, final.Picture, region).Mean
-	overlaps := metrics.Overlaps(judged.Labels, painted, region, len(s.e.Info().Manifest.Classes))
+	overlaps := metrics.Overlaps(judged, t.painted, region, len(s.e.Info().Manifest.Classes))
 	n := 0
-	for _, c := range k.Classes {
-		f1 := metrics.BoundaryF1(judged.Labels, painted, region, c, 1)
+	for _, c := range t.Classes {
+		f1 := metrics.BoundaryF1(judged, t.painted, region, c, 1)
 		if overlaps[c].Union == 0 || math.IsNaN(f1) {
 			continue
 		}
@@ -214,14 +256,14 @@ func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine
 	}
 	score.IoU /= float64(max(1, n))
 	score.F1 /= float64(max(1, n))
-	delta := final.Code.Sub(base.Code)
-	for t := range transferFaces {
-		oz := s.face(editFaces + 3*face + t)
+	delta := code.Sub(base.Code)
+	for i := range transferFaces {
+		oz := s.face(editFaces + 3*t.face + i)
 		other, err := s.frame(ctx, oz)
 		if err != nil {
 			return score, err
 		}
-		want, err := s.frame(ctx, changed(oz, k))
+		want, err := s.frame(ctx, changed(oz, t.knownEdit))
 		if err != nil {
 			return score, err
 		}
@@ -229,7 +271,7 @@ func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine
 		if err != nil {
 			return score, err
 		}
-		r, err := edit.Region(other.Labels, repaint(other.Labels, want.Labels, k.Classes), options)
+		r, err := edit.Region(other.Labels, repaint(other.Labels, want.Labels, t.Classes), edit.RegionOptions{Dilation: -1})
 		if errors.Is(err, edit.ErrEmptyRegion) {
 			continue
 		} else if err != nil {
@@ -239,7 +281,7 @@ func (s editSet) run(ctx context.Context, face int, k knownEdit, settings engine
 		score.TransferOutside += metrics.LeakOutside(other.Picture, got.Picture, r).PSNR / transferFaces
 		score.transfers = append(score.transfers, other.Picture, got.Picture)
 	}
-	score.before, score.after, score.truth, score.painted, score.labels = base.Picture, final.Picture, truth.Picture, painted, final.Labels
+	score.before, score.after, score.truth, score.painted, score.labels = base.Picture, final.Picture, truth.Picture, t.painted, final.Labels
 	return score, nil
 }
 
@@ -360,6 +402,7 @@ func newEvaluateCommand(env *Env) *cobra.Command {
 	var limit int
 	var s engine.Settings
 	var guess int
+	var ends []string
 	command := &cobra.Command{
 		Use:   "evaluate",
 		Short: "Measure mask edits on a fixed set whose true results are known",
@@ -374,6 +417,10 @@ whether it is still the same person and which attribute moved how far, beside th
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			ctx := command.Context()
+			parsed, err := parseEnds(ends)
+			if err != nil {
+				return usageError{err}
+			}
 			e, err := openEngine(ctx, env)
 			if err != nil {
 				return err
@@ -398,7 +445,7 @@ whether it is still the same person and which attribute moved how far, beside th
 			for i := range min(limit, editFaces*editsPerFace) {
 				face := i / editsPerFace
 				k := knownEdits[(face*editsPerFace+i%editsPerFace)%len(knownEdits)]
-				score, err := set.run(ctx, face, k, s)
+				made, err := set.run(ctx, face, k, s, parsed)
 				if errors.Is(err, edit.ErrEmptyRegion) {
 					fmt.Fprintf(env.Err, "%s on face %d changes no label and is left out\n", k.Name, face)
 					continue
@@ -406,21 +453,22 @@ whether it is still the same person and which attribute moved how far, beside th
 				if err != nil {
 					return err
 				}
+				score := made[0]
 				fmt.Fprintf(env.Err, "%-14s face %2d: inside %.1f → %.1f dB, IoU %.2f, leak %.2f, transfer %+.1f dB, %d steps, %.1f s\n",
 					score.Edit, face, score.Before, score.After, score.IoU, score.Leak, score.TransferGain, score.Steps, score.Seconds)
-				scores = append(scores, score)
+				scores = append(scores, made...)
 			}
 			if report != "" {
 				if err := writeWhole(report, func(w io.Writer) error {
 					enc := json.NewEncoder(w)
 					enc.SetIndent("", "  ")
-					return enc.Encode(append(scores, editSummary(scores)))
+					return enc.Encode(append(scores, summaries(scores)...))
 				}); err != nil {
 					return fmt.Errorf("report: %w", err)
 				}
 			}
 			if sheet != "" {
-				if err := writePNG(sheet, editSheet(scores)); err != nil {
+				if err := writePNG(sheet, editSheet(endingWith(scores, ""))); err != nil {
 					return fmt.Errorf("sheet: %w", err)
 				}
 			}
@@ -432,6 +480,7 @@ whether it is still the same person and which attribute moved how far, beside th
 	f.StringVar(&sheet, "sheet", "", "`file` for a sheet of all edits (PNG)")
 	f.StringVar(&judge, "judge", "", "`file` of a label head that is not used in the loop")
 	f.IntVar(&guess, "guess", 0, "begin at a linear guess learnt from this `number` of the model's own pictures")
+	f.StringSliceVar(&ends, "ends", nil, "also score each run as if it had ended earlier: a `list` of numbers of steps and of shares of agreement below 1")
 	f.IntVar(&limit, "edits", editFaces*editsPerFace, "`number` of edits of the set to make")
 	f.IntVar(&s.Steps, "steps", engine.DefaultSettings().Steps, "`number` of optimisation steps")
 	searchFlags(command, &s, engine.DefaultSettings().Search)
@@ -456,7 +505,7 @@ func printScores(w io.Writer, scores []editScore) error {
 	fmt.Fprintln(t, "edit\tinside before\tinside after\ttarget IoU\tboundary F1\tleak\ttransfer gain\ttransfer outside\tsteps\tseconds\tto 95 %\tsame person\treading moved")
 	groups := map[string][]editScore{}
 	var names []string
-	for _, s := range scores {
+	for _, s := range endingWith(scores, "") {
 		if groups[s.Edit] == nil {
 			names = append(names, s.Edit)
 		}
@@ -475,8 +524,12 @@ func printScores(w io.Writer, scores []editScore) error {
 		m.Edit = n
 		row(m)
 	}
-	all := editSummary(scores)
-	all.Readings = nil // the edits move different ones
-	row(all)
+	for _, m := range summaries(scores) {
+		m.Readings = nil // the edits move different ones
+		if m.End != "" {
+			m.Edit += " at " + m.End
+		}
+		row(m)
+	}
 	return t.Flush()
 }
