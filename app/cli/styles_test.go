@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"flag"
+	"fmt"
 	"image"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/image/draw"
@@ -12,8 +15,46 @@ import (
 	"latentbrush/assets/portrait"
 	"latentbrush/assets/portrait/dataset"
 	"latentbrush/engine"
+	"latentbrush/engine/model"
 	"latentbrush/engine/ort"
 )
+
+var held = flag.String("held", "", "folder for held-out portraits and portraits in each style, from which the limits of the model's range come")
+
+// With -held it writes the pictures that the limits in an encoder's file are measured on:
+// "latentbrush embed -crop middle" of its folders tells how close each comes.
+func TestHeldOutPortraits(t *testing.T) {
+	if *held == "" {
+		return
+	}
+	bundle, err := assets.DefaultModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Open(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := m.Manifest.Resolution
+	m.Close()
+	plain := func(picture *image.RGBA, _ *image.Paletted) *image.RGBA { return picture }
+	for _, s := range append([]style{{"portraits", plain}}, styles...) {
+		dir := filepath.Join(*held, s.name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		n := 30
+		if s.name == "portraits" {
+			n = 80
+		}
+		for k := range n {
+			picture, labels := portrait.Render(portrait.FromNormal(dataset.Code(photoSeed+uint64(k), 0)), side)
+			if err := writePNG(filepath.Join(dir, fmt.Sprintf("%02d.png", k)), s.draw(picture, labels)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
 
 var sheet = flag.String("sheet", "", "file for the picture sheet of embedded styles, made with the default model")
 
