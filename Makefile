@@ -31,7 +31,7 @@ bench: build ## measure speed and memory: a table, and the same rows in bench.js
 	./$(PROGRAM) bench -o bench.json $(ARGS)
 
 soak: build ## the long checks: ten thousand random actions in the window, twenty kills of the program
-	LATENTBRUSH_MONKEY=10000 $(GO) test -tags $(TAGS) -count=1 -timeout 1h -v -run TestMonkey ./app/gui/window
+	FYNE_CACHE=1s LATENTBRUSH_MONKEY=10000 $(GO) test -tags $(TAGS) -count=1 -timeout 1h -v -run TestMonkey ./app/gui/window
 	LATENTBRUSH_KILLS=20 LATENTBRUSH_PROGRAM=$(CURDIR)/$(PROGRAM) xvfb-run -a -s "-screen 0 1440x900x24" \
 		$(GO) test -tags $(TAGS) -count=1 -timeout 1h -v -run TestKillLosesNothing ./app/gui/screentest
 

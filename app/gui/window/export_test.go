@@ -101,6 +101,9 @@ func (w *Window) ToggleLive() { w.toggleLive() }
 // PlayScript does a script again without asking about unsaved work.
 func (w *Window) PlayScript(path string) { w.openScript(path) }
 
+// Rebuild makes all widgets anew, as another language does.
+func (w *Window) Rebuild() { w.rebuild() }
+
 // Copied is the number of pixels of the copied part.
 func (w *Window) Copied() int {
 	if w.copied == nil {
