@@ -20,8 +20,6 @@ import (
 const (
 	// Ext is the ending of a vector's file name.
 	Ext = ".safetensors"
-	// trashDir is the folder inside the library that holds deleted vectors.
-	trashDir = ".trash"
 	// bundlePrefix starts the id of a vector that belongs to the model.
 	bundlePrefix = "model/"
 	// maxEntries bounds how many files of a folder a library looks at.
@@ -61,11 +59,7 @@ type Library struct {
 	bundle  fs.FS
 	entries map[string]*Entry
 	sorted  []*Entry // by name
-	trash   []trashed
 }
-
-// trashed remembers a deletion.
-type trashed struct{ id, file string }
 
 // OpenLibrary opens the library in the folder dir, which is made if it is missing, and reads it.
 // bundle is the folder of the model's own vectors, or nil.
@@ -391,66 +385,6 @@ func (l *Library) Duplicate(id, name string) (Entry, error) {
 	}
 	v.Name = name
 	return l.Add(v)
-}
-
-// Delete moves a vector's file, broken or not, to the library's trash. [Library.Undelete] brings it back.
-func (l *Library) Delete(id string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, err := l.own(id); err != nil {
-		return err
-	}
-	trash := filepath.Join(l.dir, trashDir)
-	if err := os.MkdirAll(trash, 0o755); err != nil {
-		return fmt.Errorf("vectors: cannot make the trash: %w", err)
-	}
-	file := ""
-	for n := 1; ; n++ {
-		file = filepath.Join(trash, fmt.Sprintf("%s.%d%s", id, n, Ext))
-		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
-	if err := os.Rename(l.file(id), file); err != nil {
-		return fmt.Errorf("vectors: cannot delete %q: %w", id, err)
-	}
-	l.trash = append(l.trash, trashed{id, file})
-	delete(l.entries, id)
-	l.sort()
-	return nil
-}
-
-// Undelete brings the vector back that was deleted last with this id, and returns its entry, whose id is
-// another when that one has been taken since.
-func (l *Library) Undelete(id string) (Entry, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := len(l.trash) - 1; i >= 0; i-- {
-		if l.trash[i].id != id {
-			continue
-		}
-		back := id
-		if _, err := os.Lstat(l.file(id)); err == nil {
-			back = l.freeID(id)
-		}
-		if err := os.Rename(l.trash[i].file, l.file(back)); err != nil {
-			return Entry{}, fmt.Errorf("vectors: cannot bring %q back: %w", id, err)
-		}
-		l.trash = slices.Delete(l.trash, i, i+1)
-		return l.refresh(back)
-	}
-	return Entry{}, fmt.Errorf("vectors: %q is not in the trash: %w", id, ErrNotFound)
-}
-
-// EmptyTrash removes the deleted files for good.
-func (l *Library) EmptyTrash() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.trash = nil
-	if err := os.RemoveAll(filepath.Join(l.dir, trashDir)); err != nil {
-		return fmt.Errorf("vectors: cannot empty the trash: %w", err)
-	}
-	return nil
 }
 
 // Twins is a pair of vectors that do nearly the same.

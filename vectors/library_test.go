@@ -119,6 +119,50 @@ func TestDeleteAndUndo(t *testing.T) {
 	}
 }
 
+// The trash outlives the session, gives back the last of several deletions first, and shows what is
+// in it.
+func TestTrashOutlivesTheSession(t *testing.T) {
+	l := open(t, nil)
+	for seed := range uint64(3) {
+		add(t, l, smile(seed))
+		if err := l.Delete("smile"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(l.Dir(), "torn.safetensors"), []byte("no"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Scan(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Delete("torn"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := vectors.OpenLibrary(l.Dir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, err := again.Trash()
+	if err != nil || !slices.Equal(ids(gone), []string{"smile", "torn"}) || gone[0].Err != nil || gone[1].Err == nil {
+		t.Fatalf("the trash has %v, %v", gone, err)
+	}
+	for i := range uint64(3) {
+		e, err := again.Undelete("smile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := smile(2 - i).Content; e.Content != want {
+			t.Errorf("restored %s as number %d, want %s", e.Content, i, want)
+		}
+	}
+	if err := again.EmptyTrash(); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := again.Trash(); err != nil || len(gone) != 0 {
+		t.Errorf("the empty trash has %v, %v", gone, err)
+	}
+}
+
 func TestBundleIsReadOnly(t *testing.T) {
 	bundle := fstest.MapFS{"smile.safetensors": {Data: encode(t, smile(1))}, "card.md": {Data: []byte("x")}}
 	l := open(t, bundle)
