@@ -122,7 +122,7 @@ func ReadPack(r io.ReaderAt, size int64) (PackInfo, iter.Seq2[*Vector, error], e
 	for _, f := range z.File {
 		files[f.Name] = f
 	}
-	raw, err := unzip(files["pack.json"], maxPackManifest)
+	raw, err := ReadMember(files["pack.json"], maxPackManifest)
 	if err != nil {
 		return fail(fmt.Errorf("pack.json: %w", err))
 	}
@@ -142,7 +142,7 @@ func ReadPack(r io.ReaderAt, size int64) (PackInfo, iter.Seq2[*Vector, error], e
 	return manifest.PackInfo, func(yield func(*Vector, error) bool) {
 		left := int64(maxPackBytes)
 		for _, item := range manifest.Vectors {
-			raw, err := unzip(files[item.File], min(left, MaxFile))
+			raw, err := ReadMember(files[item.File], min(left, MaxFile))
 			var v *Vector
 			if err == nil {
 				left -= int64(len(raw))
@@ -155,30 +155,6 @@ func ReadPack(r io.ReaderAt, size int64) (PackInfo, iter.Seq2[*Vector, error], e
 			}
 		}
 	}, nil
-}
-
-// unzip reads a member of a zip file of at most limit bytes. What the header
-// claims is not believed: reading stops at the limit.
-func unzip(f *zip.File, limit int64) ([]byte, error) {
-	if f == nil {
-		return nil, errors.New("it is not in the file")
-	}
-	if f.UncompressedSize64 > uint64(limit) {
-		return nil, fmt.Errorf("it has %d bytes, at most %d expected", f.UncompressedSize64, limit)
-	}
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(raw)) > limit {
-		return nil, fmt.Errorf("it has more than %d bytes", limit)
-	}
-	return raw, nil
 }
 
 // Imported says what [Library.AddPack] did.

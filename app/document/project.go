@@ -213,7 +213,7 @@ func readProject(r io.ReaderAt, size int64) (*Document, *decoder, error) {
 	}
 	left := int64(MaxProject)
 	load := func(name string, limit int64) ([]byte, error) {
-		raw, err := unzip(files[name], min(limit, left))
+		raw, err := vectors.ReadMember(files[name], min(limit, left))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -329,29 +329,6 @@ func readProject(r io.ReaderAt, size int64) (*Document, *decoder, error) {
 	d.canvas.Protection, d.canvas.Symmetry = d.scene.Protection, d.scene.Symmetry
 	d.markSaved()
 	return d, dec, nil
-}
-
-// unzip reads a member of a zip file of at most limit bytes, whatever its header claims.
-func unzip(f *zip.File, limit int64) ([]byte, error) {
-	if f == nil {
-		return nil, errors.New("it is not in the file")
-	}
-	if f.UncompressedSize64 > uint64(limit) {
-		return nil, fmt.Errorf("it has %d bytes, at most %d expected", f.UncompressedSize64, limit)
-	}
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(raw)) > limit {
-		return nil, fmt.Errorf("it has more than %d bytes", limit)
-	}
-	return raw, nil
 }
 
 // marshalBatch writes a batch as the payload of a journal's record: the sizes of its parts, then the parts.
