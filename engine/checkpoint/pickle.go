@@ -244,116 +244,130 @@ func (m *machine) line() (string, error) {
 	return s, nil
 }
 
+// step does one operation. Each value it makes is pushed; operations that make none return.
 func (m *machine) step(op byte) error {
+	var v any
+	var err error
 	switch op {
 	case 0x80: // PROTO
-		v, err := m.number(1)
-		if err == nil && v > 5 {
-			err = fmt.Errorf("protocol %d is not known", v)
+		var n uint64
+		if n, err = m.number(1); err == nil && n > 5 {
+			err = fmt.Errorf("protocol %d is not known", n)
 		}
 		return err
 	case 0x95: // FRAME
-		_, err := m.number(8)
+		_, err = m.number(8)
 		return err
 	case '(':
 		m.push(mark{})
+		return nil
 	case '0':
 		if len(m.stack) == 0 {
 			return fmt.Errorf("the stack is empty")
 		}
 		m.stack = m.stack[:len(m.stack)-1]
+		return nil
 	case '1':
-		_, err := m.popMark()
+		_, err = m.popMark()
 		return err
 	case '2':
-		v, err := m.top()
-		if err != nil {
-			return err
-		}
-		m.push(v)
+		v, err = m.top()
 	case 'N':
-		m.push(nil)
 	case 0x88:
-		m.push(true)
+		v = true
 	case 0x89:
-		m.push(false)
-	case ']':
-		m.push(&list{})
+		v = false
+	case ']', 0x8f:
+		v = &list{}
 	case '}':
-		m.push(newDict())
+		v = newDict()
 	case ')':
-		m.push(tuple{})
-	case 0x8f:
-		m.push(&list{})
+		v = tuple{}
 	case 'I', 'L', 'J', 'K', 'M', 0x8a, 0x8b, 'F', 'G':
-		return m.stepNumber(op)
+		v, err = m.readNumber(op)
 	case 'S', 'T', 'U', 'V', 'X', 0x8c, 0x8d, 'B', 'C', 0x8e, 0x96:
-		return m.stepString(op)
-	case 'p', 'q', 'r', 'g', 'h', 'j', 0x94:
-		return m.stepMemo(op)
+		v, err = m.readString(op)
+	case 'p', 'q', 'r', 0x94:
+		return m.remember(op)
+	case 'g', 'h', 'j':
+		v, err = m.recall(op)
+	case 'a', 'e', 0x90, 's', 'u', 'b':
+		return m.change(op)
 	default:
-		return m.stepObject(op)
+		v, err = m.build(op)
 	}
-	return nil
+	if err == nil {
+		m.push(v)
+	}
+	return err
 }
 
-func (m *machine) stepNumber(op byte) error {
+// widths are the bytes of the number, or of the length, that follows an operation.
+var widths = map[byte]int{
+	'K': 1, 'M': 2, 'J': 4, 0x8a: 1, 0x8b: 4,
+	'U': 1, 'T': 4, 0x8c: 1, 'X': 4, 0x8d: 8, 'C': 1, 'B': 4, 0x8e: 8, 0x96: 8,
+	'q': 1, 'h': 1, 'r': 4, 'j': 4,
+}
+
+// decimal reads a line with an integer.
+func (m *machine) decimal() (int64, error) {
+	s, err := m.line()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(strings.TrimSuffix(s, "L"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%.40q is not a number", s)
+	}
+	return n, nil
+}
+
+func (m *machine) readNumber(op byte) (any, error) {
 	switch op {
-	case 'I', 'L':
-		s, err := m.line()
-		if err != nil {
-			return err
+	case 'I':
+		// Protocol 0 spells booleans as the integers 00 and 01.
+		if rest := m.data[m.pos:]; len(rest) > 2 && rest[0] == '0' && rest[1]|1 == '1' && rest[2] == '\n' {
+			m.pos += 3
+			return rest[1] == '1', nil
 		}
-		if op == 'I' && (s == "00" || s == "01") {
-			m.push(s == "01")
-			return nil
-		}
-		s = strings.TrimSuffix(s, "L")
-		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return fmt.Errorf("%.40q is not a number", s)
-		}
-		m.push(n)
-	case 'J':
-		n, err := m.number(4)
-		if err != nil {
-			return err
-		}
-		m.push(int64(int32(uint32(n))))
+		return anyOf(m.decimal())
+	case 'L':
+		return anyOf(m.decimal())
 	case 'K', 'M':
-		n, err := m.number(map[byte]int{'K': 1, 'M': 2}[op])
-		if err != nil {
-			return err
-		}
-		m.push(int64(n))
-	case 0x8a, 0x8b:
-		b, err := m.sized(map[byte]int{0x8a: 1, 0x8b: 4}[op])
-		if err != nil {
-			return err
-		}
-		if len(b) > maxLong {
-			return fmt.Errorf("an integer of %d bytes", len(b))
-		}
-		m.push(integer(b))
+		n, err := m.number(widths[op])
+		return int64(n), err
+	case 'J':
+		n, err := m.number(widths[op])
+		return int64(int32(uint32(n))), err
 	case 'F':
 		s, err := m.line()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil {
-			return fmt.Errorf("%.40q is not a number", s)
+			return nil, fmt.Errorf("%.40q is not a number", s)
 		}
-		m.push(f)
+		return f, nil
 	case 'G':
 		b, err := m.take(8)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
+		return math.Float64frombits(binary.BigEndian.Uint64(b)), nil
 	}
-	return nil
+	b, err := m.sized(widths[op])
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxLong {
+		return nil, fmt.Errorf("an integer of %d bytes", len(b))
+	}
+	return integer(b), nil
 }
+
+// anyOf makes the results of a typed reader those of an operation.
+func anyOf[T any](v T, err error) (any, error) { return v, err }
 
 // integer reads little-endian two's complement.
 func integer(b []byte) any {
@@ -410,242 +424,197 @@ func rawUnicode(line string) (string, error) {
 	return out.String(), nil
 }
 
-func (m *machine) stepString(op byte) error {
+func (m *machine) readString(op byte) (any, error) {
 	switch op {
 	case 'S':
 		s, err := m.line()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(s) < 2 || s[0] != s[len(s)-1] || s[0] != '\'' && s[0] != '"' {
-			return fmt.Errorf("a string without quotes")
+			return nil, fmt.Errorf("a string without quotes")
 		}
 		// Escapes occur in no name that matters here.
-		m.push(s[1 : len(s)-1])
-		return nil
+		return s[1 : len(s)-1], nil
 	case 'V':
 		line, err := m.line()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s, err := rawUnicode(line)
-		if err != nil {
-			return err
-		}
-		m.push(s)
-		return nil
+		return anyOf(rawUnicode(line))
 	}
-	width := map[byte]int{'T': 4, 'U': 1, 'X': 4, 0x8c: 1, 0x8d: 8, 'B': 4, 'C': 1, 0x8e: 8, 0x96: 8}[op]
-	b, err := m.sized(width)
+	b, err := m.sized(widths[op])
+	if err != nil {
+		return nil, err
+	}
+	switch op {
+	case 'B', 'C', 0x8e, 0x96:
+		return b, nil
+	}
+	return string(b), nil
+}
+
+// place reads where a value is remembered.
+func (m *machine) place(op byte) (int64, error) {
+	if op == 'p' || op == 'g' {
+		return m.decimal()
+	}
+	n, err := m.number(widths[op])
+	return int64(n), err
+}
+
+func (m *machine) remember(op byte) error {
+	at := int64(len(m.memo))
+	if op != 0x94 {
+		var err error
+		if at, err = m.place(op); err != nil {
+			return err
+		}
+	}
+	v, err := m.top()
+	if err == nil {
+		m.memo[at] = v
+	}
+	return err
+}
+
+func (m *machine) recall(op byte) (any, error) {
+	at, err := m.place(op)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := m.memo[at]
+	if !ok {
+		return nil, fmt.Errorf("nothing was remembered as %d", at)
+	}
+	return v, nil
+}
+
+// popN removes the n topmost values and returns them in the order in which they were pushed.
+func (m *machine) popN(n int) (tuple, error) {
+	t := make(tuple, n)
+	for i := n - 1; i >= 0; i-- {
+		var err error
+		if t[i], err = m.pop(); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// change alters the value that is topmost once its arguments are gone.
+func (m *machine) change(op byte) error {
+	var args []any
+	var err error
+	switch op {
+	case 'a', 'b':
+		args, err = m.popN(1)
+	case 's':
+		args, err = m.popN(2)
+	default:
+		args, err = m.popMark()
+	}
 	if err != nil {
 		return err
 	}
 	switch op {
-	case 'B', 'C', 0x8e, 0x96:
-		m.push(b)
-	default:
-		m.push(string(b))
+	case 'a', 'e', 0x90:
+		return m.extend(args)
+	case 's', 'u':
+		return m.setItems(args)
 	}
-	return nil
+	target, err := m.top()
+	if o, ok := target.(*object); ok {
+		o.state = args[0]
+	}
+	return err
 }
 
-func (m *machine) stepMemo(op byte) error {
-	var at int64
-	switch op {
-	case 'p', 'g':
-		s, err := m.line()
-		if err != nil {
-			return err
-		}
-		if at, err = strconv.ParseInt(s, 10, 64); err != nil {
-			return fmt.Errorf("%.40q is not a number", s)
-		}
-	case 0x94:
-		at = int64(len(m.memo))
-	default:
-		n, err := m.number(map[byte]int{'q': 1, 'h': 1, 'r': 4, 'j': 4}[op])
-		if err != nil {
-			return err
-		}
-		at = int64(n)
+// global reads a name as two lines.
+func (m *machine) global() (any, error) {
+	module, err := m.line()
+	if err != nil {
+		return nil, err
 	}
-	switch op {
-	case 'g', 'h', 'j':
-		v, ok := m.memo[at]
-		if !ok {
-			return fmt.Errorf("nothing was remembered as %d", at)
-		}
-		m.push(v)
-	default:
-		v, err := m.top()
-		if err != nil {
-			return err
-		}
-		m.memo[at] = v
-	}
-	return nil
+	name, err := m.line()
+	return global{module, name}, err
 }
 
-func (m *machine) stepObject(op byte) error {
+// build makes a value of others.
+func (m *machine) build(op byte) (any, error) {
 	switch op {
 	case 'l', 't', 'd', 0x91:
 		items, err := m.popMark()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		switch op {
 		case 't':
-			m.push(tuple(items))
+			return tuple(items), nil
 		case 'd':
 			d := newDict()
-			if err := setPairs(d, items); err != nil {
-				return err
-			}
-			m.push(d)
-		default:
-			m.push(&list{items})
+			return d, setPairs(d, items)
 		}
+		return &list{items}, nil
 	case 0x85, 0x86, 0x87:
-		t := make(tuple, int(op-0x84))
-		for i := len(t) - 1; i >= 0; i-- {
-			v, err := m.pop()
-			if err != nil {
-				return err
-			}
-			t[i] = v
-		}
-		m.push(t)
-	case 'a':
-		v, err := m.pop()
-		if err != nil {
-			return err
-		}
-		return m.extend([]any{v})
-	case 'e', 0x90:
-		items, err := m.popMark()
-		if err != nil {
-			return err
-		}
-		return m.extend(items)
-	case 's':
-		v, err := m.pop()
-		if err != nil {
-			return err
-		}
-		k, err := m.pop()
-		if err != nil {
-			return err
-		}
-		return m.setItems([]any{k, v})
-	case 'u':
-		items, err := m.popMark()
-		if err != nil {
-			return err
-		}
-		return m.setItems(items)
+		return anyOf(m.popN(int(op - 0x84)))
 	case 'c':
-		module, err := m.line()
-		if err != nil {
-			return err
-		}
-		name, err := m.line()
-		if err != nil {
-			return err
-		}
-		m.push(global{module, name})
+		return m.global()
 	case 0x93:
-		name, err := m.pop()
+		names, err := m.popN(2)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		module, err := m.pop()
-		if err != nil {
-			return err
-		}
-		ms, ok1 := module.(string)
-		ns, ok2 := name.(string)
+		module, ok1 := names[0].(string)
+		name, ok2 := names[1].(string)
 		if !ok1 || !ok2 {
-			return fmt.Errorf("a name that is not a string")
+			return nil, fmt.Errorf("a name that is not a string")
 		}
-		m.push(global{ms, ns})
-	case 'R', 0x81, 0x92:
-		if op == 0x92 {
-			if _, err := m.pop(); err != nil { // keyword arguments
-				return err
-			}
-		}
-		args, err := m.pop()
+		return global{module, name}, nil
+	case 'R', 0x81:
+		args, err := m.popN(2)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fn, err := m.pop()
+		return m.call(args[0], args[1])
+	case 0x92: // with keyword arguments, which no known function needs
+		args, err := m.popN(3)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		v, err := m.call(fn, args)
+		return m.call(args[0], args[1])
+	case 'i':
+		class, err := m.global()
 		if err != nil {
-			return err
-		}
-		m.push(v)
-	case 'o', 'i':
-		var class any
-		if op == 'i' {
-			module, err := m.line()
-			if err != nil {
-				return err
-			}
-			name, err := m.line()
-			if err != nil {
-				return err
-			}
-			class = global{module, name}
+			return nil, err
 		}
 		items, err := m.popMark()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if op == 'o' {
-			if len(items) == 0 {
-				return fmt.Errorf("an object without a class")
-			}
-			class, items = items[0], items[1:]
-		}
-		v, err := m.call(class, tuple(items))
+		return m.call(class, tuple(items))
+	case 'o':
+		items, err := m.popMark()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		m.push(v)
-	case 'b':
-		state, err := m.pop()
-		if err != nil {
-			return err
+		if len(items) == 0 {
+			return nil, fmt.Errorf("an object without a class")
 		}
-		target, err := m.top()
-		if err != nil {
-			return err
-		}
-		if o, ok := target.(*object); ok {
-			o.state = state
-		}
+		return m.call(items[0], tuple(items[1:]))
 	case 'P':
 		if _, err := m.line(); err != nil {
-			return err
+			return nil, err
 		}
-		return fmt.Errorf("a persistent id as text")
+		return nil, fmt.Errorf("a persistent id as text")
 	case 'Q':
 		id, err := m.pop()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s, err := m.persistent(id)
-		if err != nil {
-			return err
-		}
-		m.push(s)
-	default:
-		return fmt.Errorf("it is not known")
+		return m.persistent(id)
 	}
-	return nil
+	return nil, fmt.Errorf("it is not known")
 }
 
 func setPairs(d *dict, items []any) error {
