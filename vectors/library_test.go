@@ -362,33 +362,72 @@ func TestPackTwiceAddsNothing(t *testing.T) {
 	}
 }
 
-func TestHostilePacks(t *testing.T) {
-	build := func(manifest string, files map[string][]byte) []byte {
-		var b bytes.Buffer
-		z := zip.NewWriter(&b)
-		for name, raw := range files {
-			w, err := z.Create(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.Write(raw)
+// zipped is a share pack with a manifest, none if it is empty, and files.
+func zipped(t testing.TB, manifest string, files map[string][]byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	put := func(name string, raw []byte) {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write(raw)
 		}
-		if manifest != "" {
-			w, _ := z.Create("pack.json")
-			io.WriteString(w, manifest)
-		}
-		if err := z.Close(); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
-		return b.Bytes()
 	}
+	for name, raw := range files {
+		put(name, raw)
+	}
+	if manifest != "" {
+		put("pack.json", []byte(manifest))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Whatever a pack says, reading it ends, yields either a vector or an error for each file that it
+// lists, and yields no vector that could not be written again.
+func FuzzReadPack(f *testing.F) {
+	whole := encode(f, smile(1))
+	f.Add(`{"format":"latentbrush-vector-pack","version":1,"licence":"CC0-1.0","vectors":[{"file":"a"},{"file":"a"},{"file":"b"}]}`, whole, []byte(nil))
+	f.Add(`{"format":"latentbrush-vector-pack","version":1,"vectors":null,"created":"2026-01-02T03:04:05Z"}`, whole, []byte("PK"))
+	f.Fuzz(func(t *testing.T, manifest string, member, raw []byte) {
+		if raw == nil {
+			raw = zipped(t, manifest, map[string][]byte{"a": member})
+		}
+		_, all, err := vectors.ReadPack(bytes.NewReader(raw), int64(len(raw)))
+		if err != nil {
+			if !errors.Is(err, vectors.ErrPack) {
+				t.Fatalf("refused with %v", err)
+			}
+			return
+		}
+		n := 0
+		for v, err := range all {
+			if (v == nil) != (err != nil) {
+				t.Fatalf("a vector %t and the error %v", v != nil, err)
+			}
+			if err == nil {
+				encode(t, v)
+			}
+			if n++; n > 5000 {
+				t.Fatal("more vectors than a pack may have")
+			}
+		}
+	})
+}
+
+func TestHostilePacks(t *testing.T) {
 	l := open(t, nil)
 	for name, raw := range map[string][]byte{
 		"no zip":      []byte("hello"),
-		"no manifest": build("", nil),
-		"no json":     build("{", nil),
-		"other":       build(`{"format":"x","version":1}`, nil),
-		"newer":       build(`{"format":"latentbrush-vector-pack","version":2}`, nil),
+		"no manifest": zipped(t, "", nil),
+		"no json":     zipped(t, "{", nil),
+		"other":       zipped(t, `{"format":"x","version":1}`, nil),
+		"newer":       zipped(t, `{"format":"latentbrush-vector-pack","version":2}`, nil),
 	} {
 		if _, err := l.AddPack(bytes.NewReader(raw), int64(len(raw))); !errors.Is(err, vectors.ErrPack) {
 			t.Errorf("%s: %v", name, err)
@@ -396,7 +435,7 @@ func TestHostilePacks(t *testing.T) {
 	}
 	evil := "../../../evil.safetensors"
 	manifest := fmt.Sprintf(`{"format":"latentbrush-vector-pack","version":1,"vectors":[{"file":%q},{"file":"gone"},{"file":"bad"}]}`, evil)
-	raw := build(manifest, map[string][]byte{evil: encode(t, smile(1)), "bad": []byte("bad bad bad")})
+	raw := zipped(t, manifest, map[string][]byte{evil: encode(t, smile(1)), "bad": []byte("bad bad bad")})
 	got, err := l.AddPack(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil || len(got.Added) != 1 || got.Added[0].ID != "smile" || len(got.Failed) != 2 {
 		t.Fatalf("%+v, %v", got, err)
