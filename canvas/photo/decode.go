@@ -30,18 +30,42 @@ const (
 
 // Limits say what is refused before anything is allocated for it.
 type Limits struct {
-	// Pixels of a picture, 0 for [DefaultPixels].
+	// Pixels of a picture that is opened at its full size, 0 for [DefaultPixels].
 	Pixels int
+	// Reducible is the number of pixels up to which a picture is opened at a fraction of
+	// its size, 0 for [DefaultReducible].
+	Reducible int
 	// Bytes of a file, 0 for [DefaultBytes].
 	Bytes int64
+	// Memory that decoding at a fraction may take, in bytes, 0 for [DefaultMemory].
+	Memory int64
 }
 
-// The default limits: the largest cameras have 61 megapixels. A picture of the limit
-// takes 256 MB, and at most twice as much while it is decoded.
+// The default limits. The largest cameras have 61 megapixels in a shot; a picture of
+// that limit takes 256 MB, and at most three times as much while it is decoded. Phones
+// and stitched shots have more, and are averaged down while they are read.
 const (
-	DefaultPixels = 64_000_000
-	DefaultBytes  = 512 << 20
+	DefaultPixels    = 64_000_000
+	DefaultReducible = 400_000_000
+	DefaultBytes     = 512 << 20
+	DefaultMemory    = 1 << 30
 )
+
+func (l Limits) filled() Limits {
+	if l.Pixels == 0 {
+		l.Pixels = DefaultPixels
+	}
+	if l.Reducible == 0 {
+		l.Reducible = max(l.Pixels, DefaultReducible)
+	}
+	if l.Bytes == 0 {
+		l.Bytes = DefaultBytes
+	}
+	if l.Memory == 0 {
+		l.Memory = DefaultMemory
+	}
+	return l
+}
 
 var (
 	// ErrTooLarge is wrapped by errors about pictures beyond the limits.
@@ -58,6 +82,11 @@ type Photo struct {
 	// by.
 	Format      Format
 	Orientation int
+	// Reduction is how many times smaller than the file's picture Picture is, and Size
+	// that of the file's picture, upright. Where Reduction is more than 1, edits cannot be
+	// put back: the error is [ErrReduced].
+	Reduction int
+	Size      image.Point
 	// Notes are sentences about what the file had and Picture has not.
 	Notes []string
 
@@ -86,11 +115,7 @@ func DetectFormat(data []byte) Format {
 
 // Read decodes what r holds. Name is used in errors.
 func Read(name string, r io.Reader, l Limits) (*Photo, error) {
-	limit := l.Bytes
-	if limit == 0 {
-		limit = DefaultBytes
-	}
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	data, err := io.ReadAll(io.LimitReader(r, l.filled().Bytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("photo: %s: %w", name, err)
 	}
@@ -100,16 +125,11 @@ func Read(name string, r io.Reader, l Limits) (*Photo, error) {
 // Decode decodes a file. Name is used in errors. Data must not change while the photo
 // is in use.
 func Decode(name string, data []byte, l Limits) (*Photo, error) {
-	if l.Pixels == 0 {
-		l.Pixels = DefaultPixels
-	}
-	if l.Bytes == 0 {
-		l.Bytes = DefaultBytes
-	}
+	l = l.filled()
 	if int64(len(data)) > l.Bytes {
 		return nil, fmt.Errorf("photo: %s: the file has more than %d MB: %w", name, l.Bytes>>20, ErrTooLarge)
 	}
-	p := &Photo{Format: DetectFormat(data), Orientation: 1}
+	p := &Photo{Format: DetectFormat(data), Orientation: 1, Reduction: 1}
 	coder, ok := coders[p.Format]
 	if !ok {
 		return nil, fmt.Errorf("photo: %s: %w", name, ErrFormat)
@@ -121,26 +141,52 @@ func Decode(name string, data []byte, l Limits) (*Photo, error) {
 	switch {
 	case config.Width <= 0 || config.Height <= 0:
 		return nil, fmt.Errorf("photo: %s: the picture is %d×%d pixels", name, config.Width, config.Height)
-	case config.Width > l.Pixels/config.Height:
-		return nil, fmt.Errorf("photo: %s: the picture is %d×%d, %.1f megapixels, the limit is %.1f; make it smaller first: %w", name,
-			config.Width, config.Height, float64(config.Width)*float64(config.Height)/1e6, float64(l.Pixels)/1e6, ErrTooLarge)
+	case config.Width > l.Reducible/config.Height:
+		return nil, fmt.Errorf("photo: %s: the picture is %d×%d, %.1f megapixels; up to %.1f are opened, and edits can be put back into up to %.1f: make it smaller first: %w", name,
+			config.Width, config.Height, megapixels(config.Width, config.Height), float64(l.Reducible)/1e6, float64(l.Pixels)/1e6, ErrTooLarge)
 	}
-	img, err := guarded(func() (image.Image, error) { return coder.decode(bytes.NewReader(data)) })
+	p.Reduction = reduction(config.Width, config.Height, l.Pixels)
+	var picture *image.RGBA
+	if p.Reduction > 1 {
+		picture, err = guarded(func() (*image.RGBA, error) {
+			img, notes, err := decodeReduced(data, p.Format, config, p.Reduction, l)
+			p.Notes = notes
+			return img, err
+		})
+	} else {
+		picture, err = guarded(func() (*image.RGBA, error) {
+			img, err := coder.decode(bytes.NewReader(data))
+			if err != nil {
+				return nil, err
+			}
+			if size := img.Bounds().Size(); size.X != config.Width || size.Y != config.Height {
+				return nil, fmt.Errorf("the picture is %d×%d, its head says %d×%d", size.X, size.Y, config.Width, config.Height)
+			}
+			out, notes := opaque(img)
+			p.Notes = notes
+			return out, nil
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("photo: %s: %w", name, err)
-	}
-	if size := img.Bounds().Size(); size.X != config.Width || size.Y != config.Height {
-		return nil, fmt.Errorf("photo: %s: the picture is %d×%d, its head says %d×%d", name, size.X, size.Y, config.Width, config.Height)
 	}
 	p.meta = readMetadata(p.Format, data)
 	if o := p.meta.orientation(); o != 0 {
 		p.Orientation = o
 	}
-	picture, notes := opaque(img)
-	p.Notes = notes
 	p.Picture = upright(picture, p.Orientation)
+	p.Size = image.Pt(config.Width, config.Height)
+	if p.Orientation > 4 {
+		p.Size = image.Pt(config.Height, config.Width)
+	}
+	if p.Reduction > 1 {
+		p.Notes = append(p.Notes, fmt.Sprintf("the photo has %.1f megapixels and is used at 1/%d of its size, %d×%d pixels; edits cannot be put back into photos of more than %.0f megapixels",
+			megapixels(config.Width, config.Height), p.Reduction, p.Picture.Rect.Dx(), p.Picture.Rect.Dy(), float64(l.Pixels)/1e6))
+	}
 	return p, nil
 }
+
+func megapixels(w, h int) float64 { return float64(w) * float64(h) / 1e6 }
 
 var coders = map[Format]struct {
 	config func(io.Reader) (image.Config, error)

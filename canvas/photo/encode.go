@@ -33,10 +33,22 @@ func (p *Photo) Encode(w io.Writer, picture *image.RGBA) error {
 	return p.EncodeAs(w, picture, p.Output())
 }
 
+// Whole is nil when edits can be put back into the photo, or the error that says why not.
+func (p *Photo) Whole() error {
+	if p.Reduction > 1 {
+		return fmt.Errorf("photo: the photo has %d×%d pixels and was opened at %d×%d: %w; make it smaller and open it again", p.Size.X, p.Size.Y, p.Picture.Rect.Dx(), p.Picture.Rect.Dy(), ErrReduced)
+	}
+	return nil
+}
+
 // EncodeAs is [Photo.Encode] in another format: EXIF data and profile go along where the
 // format has a place for them, and the pixels are stored upright, as many programs heed
-// the orientation only in the format it came from. There is no encoder for WebP.
+// the orientation only in the format it came from. There is no encoder for WebP. A photo
+// that was opened at a fraction of its size is not written: [ErrReduced].
 func (p *Photo) EncodeAs(w io.Writer, picture *image.RGBA, f Format) error {
+	if err := p.Whole(); err != nil {
+		return err
+	}
 	if picture.Rect.Size() != p.Picture.Rect.Size() {
 		return fmt.Errorf("photo: picture is of %v, the photo of %v", picture.Rect.Size(), p.Picture.Rect.Size())
 	}

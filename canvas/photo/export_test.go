@@ -8,3 +8,11 @@ func Profile(p *Photo) []byte { return p.meta.profile }
 func SolveMembrane(w, h int, free []bool, v []float32, tolerance float32) int {
 	return newMembrane(w, h, free, v).solve(tolerance, 50)
 }
+
+// SetBandPixels makes large pictures be decoded in bands of about n pixels until the
+// returned function is called.
+func SetBandPixels(n int) (restore func()) {
+	old := bandPixels
+	bandPixels = n
+	return func() { bandPixels = old }
+}

@@ -12,6 +12,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -168,18 +169,20 @@ func head(w, h uint32) []byte {
 
 // Sizes are judged before anything is allocated for them.
 func TestTooLarge(t *testing.T) {
-	for _, size := range [][2]uint32{{20000, 10000}, {1 << 30, 1 << 30}, {0x7fffffff, 2}} {
+	for _, size := range [][2]uint32{{20000, 10000}, {30000, 20000}, {1 << 30, 1 << 30}, {0x7fffffff, 2}} {
 		data := head(size[0], size[1])
-		var err error
-		allocated := testing.AllocsPerRun(1, func() { _, err = photo.Decode("large.png", data, photo.Limits{}) })
-		if err == nil || allocated > 1000 {
-			t.Errorf("%v: error %v after %v allocations", size, err, allocated)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := photo.Decode("large.png", data, photo.Limits{})
+		runtime.ReadMemStats(&after)
+		if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; err == nil || allocated > 16 {
+			t.Errorf("%v: error %v after %d MB", size, err, allocated)
 		}
-		if size[0] == 20000 && (!errors.Is(err, photo.ErrTooLarge) || !strings.Contains(err.Error(), "200.0 megapixels")) {
+		if size[0] == 30000 && (!errors.Is(err, photo.ErrTooLarge) || !strings.Contains(err.Error(), "600.0 megapixels")) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if _, err := photo.Decode("x.png", head(100, 100), photo.Limits{Pixels: 9999}); !errors.Is(err, photo.ErrTooLarge) {
+	if _, err := photo.Decode("x.png", head(100, 100), photo.Limits{Pixels: 9999, Reducible: 9999}); !errors.Is(err, photo.ErrTooLarge) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := photo.Read("x.png", bytes.NewReader(make([]byte, 100)), photo.Limits{Bytes: 99}); !errors.Is(err, photo.ErrTooLarge) {
@@ -343,13 +346,28 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(head(3, 3))
 	f.Add(exif(3))
+	for _, img := range kinds(130, 120) {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
+	}
+	f.Add(tiles(f, noisy(150, 100, 1), 16, 16, 8, true, binary.BigEndian))
+	f.Add(tiles(f, noisy(150, 100, 1), 0, 9, 16, false, binary.LittleEndian))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := photo.Decode("x", data, photo.Limits{Pixels: 10000, Bytes: 1 << 20})
+		p, err := photo.Decode("x", data, photo.Limits{Pixels: 10000, Reducible: 100_000, Bytes: 1 << 20})
 		if err != nil {
 			return
 		}
 		if p.Picture.Rect.Empty() || p.Orientation < 1 || p.Orientation > 8 {
 			t.Errorf("picture %v, orientation %d", p.Picture.Rect, p.Orientation)
+		}
+		if p.Reduction > 1 {
+			if p.Picture.Rect.Dx()*p.Picture.Rect.Dy() > 10000 {
+				t.Errorf("1/%d of %v is %v", p.Reduction, p.Size, p.Picture.Rect)
+			}
+			return
 		}
 		var b bytes.Buffer
 		if err := p.Encode(&b, p.Picture); err != nil {
