@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -473,4 +474,28 @@ func FuzzReadNPY(f *testing.F) {
 			t.Fatalf("accepted %+v", c)
 		}
 	})
+}
+
+func TestDiff(t *testing.T) {
+	a, b := latent.New(3, 2), latent.New(3, 2)
+	copy(a.Data, []float32{3, 4, 1, 0, 0, 0})
+	copy(b.Data, []float32{3, 4, 0, 2, 5, 12})
+	va, vb := named("A", a), named("B", b)
+	va.Classes, vb.Classes = []vectors.Class{{ID: 1}, {ID: 2}}, []vectors.Class{{ID: 2}, {ID: 3}}
+	d, err := vectors.Diff(va, vb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 25 / (math.Sqrt(26) * math.Sqrt(25+4+169)); math.Abs(d.Cosine-want) > 1e-6 {
+		t.Errorf("cosine %g, want %g", d.Cosine, want)
+	}
+	if want := []vectors.RowDifference{{5, 5, 1}, {1, 2, 0}, {0, 13, 0}}; !slices.Equal(d.Rows, want) {
+		t.Errorf("rows %v, want %v", d.Rows, want)
+	}
+	if len(d.OnlyA) != 1 || d.OnlyA[0].ID != 1 || len(d.OnlyB) != 1 || d.OnlyB[0].ID != 3 {
+		t.Errorf("classes %v and %v", d.OnlyA, d.OnlyB)
+	}
+	if _, err := vectors.Diff(va, named("C", latent.New(2, 2))); !errors.Is(err, vectors.ErrWrongSize) {
+		t.Errorf("of another size: %v", err)
+	}
 }
