@@ -91,7 +91,14 @@ func chooseCrop(ctx context.Context, e *engine.Engine, p *photo.Photo, how strin
 		c, _, err := photo.Propose(ctx, p.Picture, i.Width, i.Height, photo.Search{}, e.EncoderError)
 		return c, err
 	}
-	return parseCrop(how)
+	c, err := parseCrop(how)
+	return scaledCrop(c, 1/float64(p.Reduction)), err
+}
+
+// scaledCrop is a box in a picture k times as large. Boxes in flags and manifests are
+// those of the photo's file, also where it was opened at a fraction of its size.
+func scaledCrop(c photo.Crop, k float64) photo.Crop {
+	return photo.Crop{X: k * c.X, Y: k * c.Y, Width: k * c.Width, Angle: c.Angle}
 }
 
 // photosIn lists the given files, and the photos in given folders in the order of
@@ -239,7 +246,8 @@ func embedOne(ctx context.Context, env *Env, e *engine.Engine, path, out, how st
 	if err != nil {
 		return embedEntry{}, err
 	}
-	entry := embedEntry{Photo: path, Notes: p.Notes, Crop: &[4]float64{crop.X, crop.Y, crop.Width, crop.Angle * 180 / math.Pi}}
+	box := scaledCrop(crop, float64(p.Reduction))
+	entry := embedEntry{Photo: path, Notes: p.Notes, Crop: &[4]float64{box.X, box.Y, box.Width, box.Angle * 180 / math.Pi}}
 	var first, final engine.EmbedStep
 	var shown time.Time
 	for step, err := range e.Embed(ctx, engine.EmbedRequest{Picture: picture, Settings: s}) {

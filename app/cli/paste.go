@@ -56,6 +56,9 @@ to keep all other pixels exactly.`,
 			if err != nil {
 				return err
 			}
+			if err := p.Whole(); err != nil {
+				return fmt.Errorf("%s: %w", from, err)
+			}
 			pictures, err := loadPictures(command.Context(), env, before, after)
 			if err != nil {
 				return err

@@ -442,6 +442,9 @@ func (w *Window) savePasted(src document.Source, j *pasteJob, o photo.PasteOptio
 
 func newPasteJob(w *Window, eng Engine, src document.Source, first, last latent.Code, classes []uint8) (*pasteJob, error) {
 	p, err := photo.Decode(src.Photo.Name, src.Photo.Data, photo.Limits{})
+	if err == nil {
+		err = p.Whole()
+	}
 	if err != nil {
 		return nil, err
 	}
