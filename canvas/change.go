@@ -201,23 +201,22 @@ var errBadChange = errors.New("canvas: damaged change")
 func (c *Canvas) xorTile(p plane, t int, code []byte) {
 	r := c.tileBounds(t)
 	pix := c.pixels(p)
-	at := 0 // pixels of the tile done
+	x, y := 0, 0 // where the run begins in the tile
 	_ = eachRun(code, func(n int, v byte, lit []byte) {
-		if v == 0 && lit == nil {
-			at += n
-			return
-		}
 		// The run is cut where rows of the tile end.
 		for n > 0 {
-			x, y := at%r.Dx(), at/r.Dx()
 			m := min(n, r.Dx()-x)
-			start := (r.Min.Y+y)*c.w + r.Min.X + x
-			c.xorRow(p, pix[start:start+m], v, lit)
+			if v != 0 || lit != nil {
+				start := (r.Min.Y+y)*c.w + r.Min.X + x
+				c.xorRow(p, pix[start:start+m], v, lit)
+			}
 			if lit != nil {
 				lit = lit[m:]
 			}
-			at += m
 			n -= m
+			if x += m; x == r.Dx() {
+				x, y = 0, y+1
+			}
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"sync"
 )
 
 // Compare is a way of showing the picture before an edit.
@@ -57,14 +58,14 @@ type Compositor struct {
 	doubt   *image.Gray
 	look    Look
 	blend   blendTable
-	rows    *image.RGBA // scratch of the smaller levels
+	rows    sync.Pool // of *[]uint8: scratch of the smaller levels
 }
 
 // blendTable holds for each class what is left of the picture, in 256ths, and
-// the share of the class colour, ready to be added: red and blue in one word,
-// green in another.
+// the share of the class colour, ready to be added to two pixels at once: red and
+// blue in one word, green and the opaque alpha in another, 16 bits for each value.
 type blendTable struct {
-	rest, rb, g [256]uint32
+	rest, rb, ga [256]uint64
 }
 
 // NewCompositor returns a compositor with an empty grey picture.
@@ -150,17 +151,17 @@ func (k *Compositor) SetLook(l Look) image.Rectangle {
 // Restyle reads the palette and which classes are visible anew. The caller
 // redraws.
 func (k *Compositor) Restyle() {
-	a := uint32(math.Round(k.look.Overlay * 256))
+	a := uint64(math.Round(k.look.Overlay * 256))
 	palette := k.canvas.Palette()
 	for i := range 256 {
-		k.blend.rest[i], k.blend.rb[i], k.blend.g[i] = 256, 0, 0
+		k.blend.rest[i], k.blend.rb[i], k.blend.ga[i] = 256, 0, 0
 		if i >= len(palette) || !k.canvas.Protection.Visible(uint8(i)) {
 			continue
 		}
 		c := color.RGBAModel.Convert(palette[i]).(color.RGBA)
 		k.blend.rest[i] = 256 - a
-		k.blend.rb[i] = (uint32(c.R) | uint32(c.B)<<16) * a
-		k.blend.g[i] = uint32(c.G) * a
+		k.blend.rb[i] = (uint64(c.R) | uint64(c.B)<<16) * (1 | 1<<32) * a
+		k.blend.ga[i] = (uint64(c.G) | 0xff<<16) * (1 | 1<<32) * a
 	}
 }
 
@@ -212,13 +213,17 @@ func (k *Compositor) drawSmall(dst *image.RGBA, at image.Point, r image.Rectangl
 	side := 1 << level
 	w, h := k.canvas.w, k.canvas.h
 	x0, x1 := r.Min.X<<level, min(r.Max.X<<level, w)
-	if k.rows == nil || len(k.rows.Pix) < 4*(x1-x0)*side {
-		k.rows = image.NewRGBA(image.Rect(0, 0, x1-x0, side))
+	scratch, _ := k.rows.Get().(*[]uint8)
+	if scratch == nil || len(*scratch) < 4*(x1-x0)*side {
+		rows := make([]uint8, 4*(x1-x0)*side)
+		scratch = &rows
 	}
+	defer k.rows.Put(scratch)
+	rows := *scratch
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		y0, y1 := y<<level, min((y+1)<<level, h)
 		for j := y0; j < y1; j++ {
-			row := k.rows.Pix[4*(j-y0)*(x1-x0):][:4*(x1-x0)]
+			row := rows[4*(j-y0)*(x1-x0):][:4*(x1-x0)]
 			k.row(row, j, x0, x1, false)
 		}
 		o := dst.PixOffset(r.Min.X-at.X, y-at.Y)
@@ -226,7 +231,7 @@ func (k *Compositor) drawSmall(dst *image.RGBA, at image.Point, r image.Rectangl
 			end := min(x+side, x1)
 			var sum [3]uint32
 			for j := range y1 - y0 {
-				row := k.rows.Pix[4*(j*(x1-x0)+x-x0):][:4*(end-x)]
+				row := rows[4*(j*(x1-x0)+x-x0):][:4*(end-x)]
 				for i := 0; i < len(row); i += 4 {
 					sum[0] += uint32(row[i])
 					sum[1] += uint32(row[i+1])
@@ -256,8 +261,30 @@ func (k *Compositor) smallContour(p []uint8, x0, y0, x1, y1 int) {
 			}
 			class := k.canvas.labels.Pix[y*k.canvas.w+px]
 			if k.canvas.OnBoundary(px, y) && k.blend.rest[class] < 256 {
-				binary.LittleEndian.PutUint32(p, k.mix(binary.LittleEndian.Uint32(p), class))
+				k.mixOne(p, class)
 				return
+			}
+		}
+	}
+}
+
+// contours blends the class colours over the pixels at class boundaries of a
+// piece of row y that begins at column x0.
+func (k *Compositor) contours(dst, labels []uint8, x0, y int) {
+	c := k.canvas
+	at := y*c.w + x0
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(c.labels.Pix[at+i:]) }
+	inside := y > 0 && y < c.h-1 // there are rows above and below
+	for i := 0; i < len(labels); {
+		if inside && i+8 <= len(labels) && x0+i > 0 && x0+i+8 < c.w {
+			if now := word(i); now == word(i-1) && now == word(i+1) && now == word(i-c.w) && now == word(i+c.w) {
+				i += 8
+				continue
+			}
+		}
+		for end := min(i+8, len(labels)); i < end; i++ {
+			if c.OnBoundary(x0+i, y) {
+				k.mixOne(dst[4*i:], labels[i])
 			}
 		}
 	}
@@ -272,17 +299,67 @@ func (c *Canvas) OnBoundary(x, y int) bool {
 		y > 0 && c.labels.Pix[i-c.w] != v || y < c.h-1 && c.labels.Pix[i+c.w] != v
 }
 
+// setPixels gives every pixel the same value.
+func setPixels(dst []uint8, v uint32) {
+	two := uint64(v) | uint64(v)<<32
+	for ; len(dst) >= 8; dst = dst[8:] {
+		binary.LittleEndian.PutUint64(dst, two)
+	}
+	if len(dst) > 0 {
+		binary.LittleEndian.PutUint32(dst, v)
+	}
+}
+
 const (
-	opaque = 0xff000000
-	grey   = 0xff808080
+	grey  = 0xff808080
+	lanes = 0x00ff00ff00ff00ff // every second byte
 )
 
-// mix blends a class colour over an opaque pixel.
-func (k *Compositor) mix(p uint32, class uint8) uint32 {
+// mix blends a class colour over two opaque pixels.
+func (k *Compositor) mix(p uint64, class uint8) uint64 {
 	rest := k.blend.rest[class]
-	rb := ((p&0xff00ff)*rest + k.blend.rb[class]) >> 8 & 0xff00ff
-	g := ((p>>8&0xff)*rest + k.blend.g[class]) >> 8
-	return opaque | rb | g<<8
+	rb := (p&lanes*rest + k.blend.rb[class]) >> 8 & lanes
+	ga := (p>>8&lanes*rest + k.blend.ga[class]) & (lanes << 8)
+	return rb | ga
+}
+
+// mixOne blends a class colour over the opaque pixel at the start of p.
+func (k *Compositor) mixOne(p []uint8, class uint8) {
+	v := k.mix(uint64(binary.LittleEndian.Uint32(p)), class)
+	binary.LittleEndian.PutUint32(p, uint32(v))
+}
+
+// overlay blends the colours of the labels over opaque pixels.
+func (k *Compositor) overlay(dst []uint8, labels []uint8) {
+	for i := 0; i < len(labels); {
+		class := labels[i]
+		if i+1 == len(labels) || labels[i+1] != class {
+			k.mixOne(dst[4*i:], class)
+			i++
+			continue
+		}
+		end := i + runLength(labels[i:])
+		run := dst[4*i : 4*end]
+		i = end
+		rest, rb, ga := k.blend.rest[class], k.blend.rb[class], k.blend.ga[class]
+		switch rest {
+		case 256:
+			continue
+		case 0:
+			setPixels(run, uint32(rb>>8|ga))
+			continue
+		default:
+			for ; len(run) >= 8; run = run[8:] {
+				p := binary.LittleEndian.Uint64(run)
+				rb := (p&lanes*rest + rb) >> 8 & lanes
+				ga := (p>>8&lanes*rest + ga) & (lanes << 8)
+				binary.LittleEndian.PutUint64(run, rb|ga)
+			}
+		}
+		if len(run) > 0 {
+			k.mixOne(run, class)
+		}
+	}
 }
 
 // row draws the pixels x0 ≤ x < x1 of a row of the shown picture.
@@ -314,9 +391,7 @@ func (k *Compositor) part(dst []uint8, y, x0, x1 int, picture *image.RGBA, befor
 		a, b = c.w-x1, c.w-x0
 	}
 	if picture == nil {
-		for i := 0; i < len(dst); i += 4 {
-			binary.LittleEndian.PutUint32(dst[i:], grey)
-		}
+		setPixels(dst, grey)
 	} else {
 		copy(dst, picture.Pix[y*picture.Stride+4*a:y*picture.Stride+4*b])
 	}
@@ -325,17 +400,9 @@ func (k *Compositor) part(dst []uint8, y, x0, x1 int, picture *image.RGBA, befor
 		switch {
 		case k.look.Overlay == 0:
 		case k.look.Contour && contour:
-			for i, class := range labels {
-				if c.OnBoundary(a+i, y) {
-					p := dst[4*i : 4*i+4]
-					binary.LittleEndian.PutUint32(p, k.mix(binary.LittleEndian.Uint32(p), class))
-				}
-			}
+			k.contours(dst, labels, a, y)
 		case !k.look.Contour:
-			for i, class := range labels {
-				p := dst[4*i : 4*i+4 : 4*i+4]
-				binary.LittleEndian.PutUint32(p, k.mix(binary.LittleEndian.Uint32(p), class))
-			}
+			k.overlay(dst, labels)
 		}
 		if k.look.Region {
 			k.hatchRegion(dst, y, a, c.marks[y*c.w+a:y*c.w+b])
@@ -380,38 +447,53 @@ func (m Mark) sort() uint8 {
 // that rise where an edit may change the picture and fall where it must not, a
 // tint and a dashed line around the layers that are not painted with a class.
 func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
-	for i, v := range marks {
-		if v == 0 {
-			continue
-		}
-		p := dst[4*i : 4*i+4 : 4*i+4]
-		x := x0 + i
-		sort := Mark(v).sort()
+	for i := 0; i < len(marks); {
+		n := runLength(marks[i:])
+		from, x := i, x0+i
+		run := dst[4*i : 4*(i+n)]
+		i += n
+		sort := Mark(marks[from]).sort()
 		switch sort {
-		case 3:
-			tint(p, KeepTone.R, KeepTone.G, KeepTone.B, 64)
-			if (x-y)&(hatch-1) == 0 {
-				tint(p, 235, 240, 255, 150)
-			}
+		case 0:
+			continue
+		case 1:
+			hatchRising(run, x+y)
+			continue // a dashed line would hide the class of thin strokes
 		case 2:
-			tint(p, FreeTone.R, FreeTone.G, FreeTone.B, 56)
-			fallthrough
-		default:
-			switch (x + y) & (hatch - 1) {
-			case 0:
-				tint(p, 255, 255, 255, 112)
-			case 1:
-				tint(p, 0, 0, 0, 80)
+			for j := 0; j < len(run); j += 4 {
+				tint(run[j:], FreeTone.R, FreeTone.G, FreeTone.B, 56)
+			}
+			hatchRising(run, x+y)
+		case 3:
+			for j := 0; j < n; j++ {
+				p := run[4*j : 4*j+4]
+				tint(p, KeepTone.R, KeepTone.G, KeepTone.B, 64)
+				if (x+j-y)&(hatch-1) == 0 {
+					tint(p, 235, 240, 255, 150)
+				}
 			}
 		}
-		// A dashed line would hide the class of thin strokes.
-		if sort > 1 && k.canvas.atEdgeOf(sort, x, y) {
-			if (x+y)&4 == 0 {
+		for j := range n {
+			if !k.canvas.atEdgeOf(sort, x+j, y) {
+				continue
+			}
+			if p := run[4*j : 4*j+4]; (x+j+y)&4 == 0 {
 				tint(p, 255, 255, 255, 200)
 			} else {
 				tint(p, 0, 0, 0, 200)
 			}
 		}
+	}
+}
+
+// hatchRising draws the rising lines, a light one beside a dark one, over a run
+// of pixels whose first has the given sum of column and row.
+func hatchRising(run []uint8, sum int) {
+	for j := 4 * (-sum & (hatch - 1)); j < len(run); j += 4 * hatch {
+		tint(run[j:], 255, 255, 255, 112)
+	}
+	for j := 4 * ((1 - sum) & (hatch - 1)); j < len(run); j += 4 * hatch {
+		tint(run[j:], 0, 0, 0, 80)
 	}
 }
 

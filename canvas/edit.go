@@ -332,7 +332,7 @@ func (e *Edit) close() {
 // scratch keeps buffers from one edit to the next.
 type scratch struct {
 	tiles []*savedTile
-	seen  []bool
+	flood flood
 	spans []span
 }
 
@@ -346,20 +346,9 @@ func (s *scratch) tile() *savedTile {
 }
 
 func (s *scratch) giveBack(t *savedTile) {
-	// 64 tiles are half a megabyte: a large stroke. More would only be held.
-	if len(s.tiles) < 64 {
+	// 256 tiles are 2 MB: all of 1024². More would only be held.
+	if len(s.tiles) < 256 {
 		t.base = nil
 		s.tiles = append(s.tiles, t)
 	}
-}
-
-// unseen returns n false values.
-func (s *scratch) unseen(n int) []bool {
-	if cap(s.seen) < n {
-		s.seen = make([]bool, n)
-		return s.seen
-	}
-	s.seen = s.seen[:n]
-	clear(s.seen)
-	return s.seen
 }

@@ -1,6 +1,11 @@
 package canvas
 
-import "math"
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+)
 
 // FillTool gives the class under the pointer another class: the connected
 // pixels, or all of that class with [Painter.FillEverywhere] or Shift.
@@ -55,10 +60,12 @@ func (c *Canvas) Fill(name string, x, y int, ink Ink, everywhere bool) *Change {
 func (c *Canvas) allSpans(spans []span, class uint8) []span {
 	for y := range c.h {
 		row := c.labels.Pix[y*c.w : (y+1)*c.w]
-		for x := 0; x < len(row); x++ {
-			if row[x] != class {
-				continue
+		for x := 0; x < len(row); {
+			n := bytes.IndexByte(row[x:], class)
+			if n < 0 {
+				break
 			}
+			x += n
 			x0 := x
 			x += runLength(row[x:])
 			spans = append(spans, span{y, x0, x})
@@ -68,41 +75,81 @@ func (c *Canvas) allSpans(spans []span, class uint8) []span {
 }
 
 // connectedSpans appends the runs of the pixels connected by their sides to
-// (x, y) that carry its class. Each run is visited once; its neighbours above
-// and below are found by walking along it.
+// (x, y) that carry its class. The runs of a row are found when a neighbour first
+// asks for them; each is visited once.
 func (c *Canvas) connectedSpans(spans []span, x, y int) []span {
 	class := c.labels.Pix[y*c.w+x]
-	seen := c.scratch.unseen(c.w * c.h)
+	f := &c.scratch.flood
+	f.reset(c.h)
 	first := len(spans)
-	grow := func(x, y int) int { // the whole run around a pixel of the class
-		row := c.labels.Pix[y*c.w : (y+1)*c.w]
-		x0, x1 := x, x
-		for x0 > 0 && row[x0-1] == class {
-			x0--
+	// visit takes the runs of row y that touch the columns x0 to x1.
+	visit := func(y, x0, x1 int) {
+		row := f.row(c, y, class)
+		// Runs are sorted: the first that ends behind x0 may touch.
+		i, _ := slices.BinarySearchFunc(row, x0, func(r floodRun, x int) int { return cmp.Compare(r.x1, int32(x)+1) })
+		for ; i < len(row) && int(row[i].x0) < x1; i++ {
+			if r := &row[i]; !r.seen {
+				r.seen = true
+				spans = append(spans, span{y, int(r.x0), int(r.x1)})
+			}
 		}
-		x1 = x + runLength(row[x:])
-		mark := seen[y*c.w+x0 : y*c.w+x1]
-		for i := range mark {
-			mark[i] = true
-		}
-		spans = append(spans, span{y, x0, x1})
-		return x1
 	}
-	grow(x, y)
+	visit(y, x, x+1)
 	for i := first; i < len(spans); i++ {
 		s := spans[i]
-		for _, y := range [2]int{s.y - 1, s.y + 1} {
-			if y < 0 || y >= c.h {
-				continue
-			}
-			row := c.labels.Pix[y*c.w : (y+1)*c.w]
-			done := seen[y*c.w : (y+1)*c.w]
-			for x := s.x0; x < s.x1; x++ {
-				if row[x] == class && !done[x] {
-					x = grow(x, y)
-				}
-			}
+		if s.y > 0 {
+			visit(s.y-1, s.x0, s.x1)
+		}
+		if s.y+1 < c.h {
+			visit(s.y+1, s.x0, s.x1)
 		}
 	}
 	return spans
+}
+
+// flood is what a fill knows of the rows it came to.
+type flood struct {
+	runs []floodRun // of all these rows
+	rows []floodRow
+}
+
+// floodRow is where the runs of a row lie; 0 to 0 before they are looked for.
+type floodRow struct{ from, to int }
+
+// floodRun is the pixels x0 ≤ x < x1 of a row.
+type floodRun struct {
+	x0, x1 int32
+	seen   bool
+}
+
+func (f *flood) reset(h int) {
+	if cap(f.rows) < h {
+		f.rows = make([]floodRow, h)
+	}
+	f.rows = f.rows[:h]
+	clear(f.rows)
+	// The first place stays empty, so that a row without runs can be told
+	// from one not looked at.
+	f.runs = append(f.runs[:0], floodRun{})
+}
+
+// row returns the runs of a class in row y, from left to right.
+func (f *flood) row(c *Canvas, y int, class uint8) []floodRun {
+	at := &f.rows[y]
+	if at.to == 0 {
+		at.from = len(f.runs)
+		row := c.labels.Pix[y*c.w : (y+1)*c.w]
+		for x := 0; x < len(row); {
+			n := bytes.IndexByte(row[x:], class)
+			if n < 0 {
+				break
+			}
+			x += n
+			end := x + runLength(row[x:])
+			f.runs = append(f.runs, floodRun{x0: int32(x), x1: int32(end)})
+			x = end
+		}
+		at.to = len(f.runs)
+	}
+	return f.runs[at.from:at.to]
 }
