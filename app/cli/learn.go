@@ -70,6 +70,9 @@ that comes with the program is done again.`,
 			if f.recipe != "" && f.spec.Name != "" {
 				return usageError{errors.New("-recipe and -name exclude each other")}
 			}
+			if len(f.only) > 0 && f.page != "" && f.report == "" {
+				return usageError{errors.New("-page with -only needs -report, which has the figures of the other vectors")}
+			}
 			return f.run(command.Context(), env)
 		},
 	}
@@ -78,7 +81,7 @@ that comes with the program is done again.`,
 	flags.StringVar(&f.recipe, "recipe", "", "`file` that says what to learn (JSON)")
 	flags.StringSliceVar(&f.only, "only", nil, "`names` of the recipe's vectors to make; the report keeps the figures of the others (default: all)")
 	flags.StringVar(&f.report, "report", "", "`file` for the figures (JSON)")
-	flags.StringVar(&f.page, "page", "", "`file` for the figures as a page (Markdown)")
+	flags.StringVar(&f.page, "page", "", "`file` for the figures as a page (Markdown); of a page that is there, only the part between its markers is replaced")
 	flags.StringVar(&f.sheets, "sheets", "", "`folder` for contact sheets of the tests (PNG)")
 	flags.StringVar(&f.spec.Name, "name", "", "`name` of a single vector")
 	flags.StringVar(&f.spec.Operation, "operation", "", "mask `operation` to learn from")
@@ -95,7 +98,7 @@ that comes with the program is done again.`,
 	flags.IntVar(&f.edits, "edits", 0, "`number` of pictures to do an operation to (default: the recipe's, or 6)")
 	flags.IntVar(&f.steps, "steps", 0, "`number` of steps of each optimisation (default: the recipe's, or 40)")
 	flags.IntVar(&f.test, "test", 0, "`number` of unseen pictures to test on (default: the recipe's, or 40)")
-	command.AddCommand(newLearnAxesCommand(env), newLearnPartCommand(env), newLearnTestCommand(env))
+	command.AddCommand(newLearnExamplesCommand(env), newLearnAxesCommand(env), newLearnPartCommand(env), newLearnTestCommand(env))
 	return command
 }
 
@@ -139,6 +142,13 @@ func (f *learnFlags) read(m learning.Model) (whole, r learning.Recipe, err error
 }
 
 func (f *learnFlags) run(ctx context.Context, env *Env) error {
+	var page *vectorsPage
+	if f.page != "" {
+		var err error
+		if page, err = openVectorsPage(f.page); err != nil {
+			return err
+		}
+	}
 	e, err := openEngine(ctx, env)
 	if err != nil {
 		return err
@@ -175,9 +185,9 @@ func (f *learnFlags) run(ctx context.Context, env *Env) error {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
-	if f.page != "" {
-		if err := writeWhole(f.page, func(w io.Writer) error { return writeVectorsPage(w, e.Info(), whole, rows) }); err != nil {
-			return fmt.Errorf("page: %w", err)
+	if page != nil {
+		if err := page.write(e.Info(), rows); err != nil {
+			return err
 		}
 	}
 	failed := 0
@@ -322,7 +332,7 @@ func printLearnt(w io.Writer, rows []learntRow) error {
 			fmt.Fprintf(t, "%s\t%s\n", r.Name, r.Error)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%.0f %%\t%.2f\t%.2f σ\t%g…%g\t%d\t%s\t%s\t%.0f\t%s\n", r.Name, r.how(), 100*r.Success, r.Leak, r.Effect, r.SafeLo, r.SafeHi, len(r.Rows), fall(r.LeakLoud, r.LeakQuiet), fall(r.LeakAll, r.LeakLocal), r.Seconds, map[bool]string{true: "met", false: "MISSED"}[r.met()])
+		fmt.Fprintf(t, "%s\t%s\t%.0f %%\t%.2f\t%.2f σ\t%g…%g\t%d\t%s\t%s\t%.0f\t%s\n", r.Name, r.how(), math.Round(100*r.Success), r.Leak, r.Effect, r.SafeLo, r.SafeHi, len(r.Rows), fall(r.LeakLoud, r.LeakQuiet), fall(r.LeakAll, r.LeakLocal), r.Seconds, map[bool]string{true: "met", false: "MISSED"}[r.met()])
 	}
 	return t.Flush()
 }
@@ -430,7 +440,7 @@ the statistic that a vector was learnt by, or that of -statistic; without either
 			if err != nil {
 				return err
 			}
-			known, err := learning.NewProbe(ctx, e, 1<<42, 8)
+			known, err := learning.NewProbe(ctx, e, learning.KnownSeed, learning.KnownPictures)
 			if err != nil {
 				return err
 			}
@@ -501,7 +511,77 @@ the statistic that a vector was learnt by, or that of -statistic; without either
 	f.IntVar(&survey, "survey", 300, "`number` of pictures that say what is usual")
 	f.IntVar(&test, "test", 40, "`number` of unseen pictures")
 	f.IntVar(&tile, "tile", 0, "`width` of the pictures on the contact sheet in the file, 0 for none")
-	f.Uint64Var(&first, "seed", 1<<43, "first `seed` of the unseen pictures")
+	f.Uint64Var(&first, "seed", learning.UnseenSeed, "first `seed` of the unseen pictures")
+	return command
+}
+
+// namedClasses are the model's classes with these names.
+func namedClasses(e *engine.Engine, names []string) ([]vectors.Class, error) {
+	ids := learning.Names(e)
+	var out []vectors.Class
+	for _, name := range names {
+		id, ok := ids[name]
+		if !ok {
+			return nil, usageError{fmt.Errorf("the model has no class %q", name)}
+		}
+		out = append(out, vectors.Class{ID: id, Name: name})
+	}
+	return out, nil
+}
+
+func newLearnExamplesCommand(env *Env) *cobra.Command {
+	var have, lack []uint
+	var classes, tags []string
+	var name, out string
+	command := &cobra.Command{
+		Use:   "examples",
+		Short: "Learn a vector from marked pictures",
+		Long: `Examples learns a direction from random pictures of which somebody said, by their seeds, that they have a property or
+that they have it not: the normal of the plane between both kinds. Strength 1 takes the middle of those without to the
+middle of those with. At least three of each kind are needed; what is told of its accuracy is rough when they are few.
+"latentbrush learn test" then measures the vector.`,
+		Example: "  latentbrush learn examples -have 3,8,21,40 -lack 1,2,5,6,9 -name Freckles -classes skin -o freckles.safetensors",
+		Args:    noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if out == "" {
+				return usageError{errors.New("name the file for the vector with -o")}
+			}
+			ctx := command.Context()
+			e, err := openEngine(ctx, env)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			region, err := namedClasses(e, classes)
+			if err != nil {
+				return err
+			}
+			var codes []latent.Code
+			var has []bool
+			for _, seeds := range []struct {
+				of  []uint
+				has bool
+			}{{have, true}, {lack, false}} {
+				for _, seed := range seeds.of {
+					codes, has = append(codes, e.Sample(uint64(seed), e.Info().Manifest.Truncation.Psi)), append(has, seeds.has)
+				}
+			}
+			v, err := learning.FromExamples(ctx, e, name, codes, has)
+			if err != nil {
+				return err
+			}
+			v.Classes, v.Tags = region, tags
+			fmt.Fprintf(env.Out, "%d with it, %d without; accuracy %.0f %%\n", len(have), len(lack), 100*v.Learnt.Accuracy)
+			return vectors.WriteFile(out, v)
+		},
+	}
+	f := command.Flags()
+	f.UintSliceVar(&have, "have", nil, "`seeds` of pictures that have it")
+	f.UintSliceVar(&lack, "lack", nil, "`seeds` of pictures that have it not")
+	f.StringVar(&name, "name", "", "`name` of the vector")
+	f.StringSliceVar(&classes, "classes", nil, "`classes` of the region that may change; what changes elsewhere counts as leak in a test")
+	f.StringSliceVar(&tags, "tags", nil, "`tags` of the vector")
+	f.StringVarP(&out, "o", "o", "", "`file` for the vector")
 	return command
 }
 
@@ -509,21 +589,22 @@ func newLearnPartCommand(env *Env) *cobra.Command {
 	var from source
 	var reference uint64
 	var classes []string
-	var name, out, sheet string
+	var name, file, out, sheet string
 	command := &cobra.Command{
 		Use:   "part",
 		Short: "Take a part over from another picture",
 		Long: `Part takes a part of one picture over into another: of all that tells their latents apart, only what shows in the
 part's pixels. It renders the picture once for each direction in which the model's latents vary. The change is a
 vector like any other. The sheet shows the picture, the reference and the result.`,
-		Example: "  latentbrush learn part -seed 7 -reference 12 -classes nose -name \"Nose of 12\" -o nose.safetensors -sheet nose.png",
-		Args:    noArguments,
+		Example: "  latentbrush learn part -seed 7 -reference 12 -classes nose -name \"Nose of 12\" -o nose.safetensors -sheet nose.png\n" +
+			"  latentbrush learn part -seed 7 -reference-latent embedded/portrait.safetensors -classes hair -sheet hair.png",
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if out == "" && sheet == "" {
 				return usageError{errors.New("nothing to write: name a file with -o or -sheet")}
 			}
-			if !command.Flags().Changed("reference") {
-				return usageError{errors.New("name the picture to take the part from with -reference")}
+			if command.Flags().Changed("reference") == (file != "") {
+				return usageError{errors.New("name the picture to take the part from with either -reference or -reference-latent")}
 			}
 			ctx := command.Context()
 			e, err := openEngine(ctx, env)
@@ -535,19 +616,24 @@ vector like any other. The sheet shows the picture, the reference and the result
 			if err != nil {
 				return err
 			}
-			names := learning.Names(e)
-			var ids []uint8
-			for _, c := range classes {
-				id, ok := names[c]
-				if !ok {
-					return usageError{fmt.Errorf("the model has no class %q", c)}
-				}
-				ids = append(ids, id)
+			part, err := namedClasses(e, classes)
+			if err != nil {
+				return err
 			}
-			if len(ids) == 0 {
+			if len(part) == 0 {
 				return usageError{errors.New("name the part with -classes")}
 			}
-			other := e.Sample(reference, e.Info().Manifest.Truncation.Psi)
+			var ids []uint8
+			for _, c := range part {
+				ids = append(ids, c.ID)
+			}
+			other, origin := e.Sample(reference, e.Info().Manifest.Truncation.Psi), fmt.Sprint(reference)
+			if file != "" {
+				if other, err = readCode(file, e.Info()); err != nil {
+					return fmt.Errorf("reference: %w", err)
+				}
+				origin = filepath.Base(file)
+			}
 			t, err := learning.TransferPart(ctx, e, code, other, ids, nil)
 			if err != nil {
 				return err
@@ -555,10 +641,8 @@ vector like any other. The sheet shows the picture, the reference and the result
 			fmt.Fprintf(env.Out, "%.0f %% of the difference in the part is left, leak %.2f levels\n", 100*t.Left, t.Leak)
 			if out != "" {
 				v := vectors.New(name, vectorModel(e), t.Delta)
-				for k, id := range ids {
-					v.Classes = append(v.Classes, vectors.Class{ID: id, Name: classes[k]})
-				}
-				v.Learnt = vectors.Learnt{How: "part of another picture", Edits: 1, Detail: map[string]string{"reference": fmt.Sprint(reference)}}
+				v.Classes = part
+				v.Learnt = vectors.Learnt{How: "part of another picture", Edits: 1, Detail: map[string]string{"reference": origin}}
 				if err := vectors.WriteFile(out, v); err != nil {
 					return err
 				}
@@ -581,6 +665,7 @@ vector like any other. The sheet shows the picture, the reference and the result
 	from.flags(command)
 	f := command.Flags()
 	f.Uint64Var(&reference, "reference", 0, "`seed` of the picture to take the part from")
+	f.StringVar(&file, "reference-latent", "", "`file` with the latent of the picture to take the part from, such as one that embed wrote of a photo")
 	f.StringSliceVar(&classes, "classes", nil, "`classes` of the part")
 	f.StringVar(&name, "name", "Part", "`name` of the vector")
 	f.StringVarP(&out, "o", "o", "", "`file` for the vector")
@@ -618,99 +703,3 @@ func writeAxes(ctx context.Context, e *engine.Engine, axes []latent.Code, kind, 
 	}
 	return writePNG(sheet, page)
 }
-
-// writeVectorsPage writes the figures as docs/vectors.md has them.
-func writeVectorsPage(w io.Writer, i engine.Info, r learning.Recipe, rows []learntRow) error {
-	met, sum := 0, 0.0
-	for _, row := range rows {
-		sum += row.Seconds
-		if row.met() {
-			met++
-		}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `# The vectors of the default model
-
-The model comes with %d editing vectors that nobody painted. They are made again by one command, which also writes this
-page:
-
-    latentbrush learn -o assets/models/faces/vectors -page docs/vectors.md
-
-The recipe is engine/learning/faces.json. Model: %s (%s), %d × %d.
-
-Each vector was tried at strength 1 on %d random pictures that nothing was learnt from. *Success* is the share of them
-in which the statistic that the vector is about grows by at least a quarter of the usual effect. *Leak* is the mean absolute
-change of the pixels outside the region, in levels of 255, before compositing; the region is the pixels that have one of
-the vector's classes before or after, and *outside* is how much of the picture is left. *Effect* is the mean growth
-in standard deviations of the statistic over the model's pictures. *Safe* are the strengths within which pictures are
-like the model's own: the latent lies at most 3 standard deviations from the mean along the vector and is not further from
-the mean than 99 in 100 of the model's latents, and no class is larger or smaller than in any of a survey's pictures. *Quiet* is the leak at equal effect before
-and after the direction was bent to where it changes the least outside, *local* before and after the rows were left out that
-act there; both on pictures that were learnt from. The goal is at least %.0f %% success and at most %g levels of leak.
-
-**%d of %d reach both goals.** Apart from the survey they took %.0f s.
-
-| vector | learnt from | success | leak | outside | effect | safe | rows | quiet | local | goals |
-|---|---|---|---|---|---|---|---|---|---|---|
-`, len(rows), i.Manifest.ID, i.Fingerprint[:min(8, len(i.Fingerprint))], i.Width, i.Height, max(r.Test, 40), 100*successGoal, leakGoal, met, len(rows), sum)
-	for _, row := range rows {
-		if row.Error != "" {
-			fmt.Fprintf(&b, "| %s | %s | | | | | | | | | failed |\n", row.Name, row.Error)
-			continue
-		}
-		goals := "met"
-		if !row.met() {
-			var missed []string
-			if row.Success < successGoal {
-				missed = append(missed, "success")
-			}
-			if row.Leak > leakGoal {
-				missed = append(missed, "leak")
-			}
-			goals = "**misses " + strings.Join(missed, " and ") + "**"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %.0f %% | %.2f | %.0f %% | %.2f σ | %g … %g | %d | %s | %s | %s |\n",
-			row.Name, row.how(), 100*row.Success, row.Leak, 100*row.Outside, row.Effect, row.SafeLo, row.SafeHi, len(row.Rows), fall(row.LeakLoud, row.LeakQuiet), fall(row.LeakAll, row.LeakLocal), goals)
-	}
-	b.WriteString("\n## What each is\n\n| vector | operation | statistic | region |\n|---|---|---|---|\n")
-	for _, row := range rows {
-		operation := "–"
-		if row.Spec.Operation != "" {
-			operation = "`" + row.Spec.Operation + "`"
-		}
-		fmt.Fprintf(&b, "| %s | %s | `%s` | %s |\n", row.Name, operation, row.Spec.Statistic, strings.Join(row.Spec.Classes, ", "))
-	}
-	b.WriteString(ownVectors)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// ownVectors is the end of the page.
-const ownVectors = `
-## How they are learnt
-
-*Operation*: a scripted mask operation is done to several random pictures, each is optimised like a painted edit, and the
-latents' differences are averaged without their outliers; *agreement* is their mean cosine with the average.
-
-*Regression* and *svm*: random pictures are rendered once, the statistic of their labels is taken, and the direction is
-fitted along the leading axes of W, in units of the model's own spread. *Accuracy* is how often the direction tells much
-from little on pictures that were held back. With "hold", other statistics stay as they are to first order.
-Strength 1 is the amount that the recipe asks for, or 2.2 standard deviations along the vector, whichever is less: where
-much is held, little of a statistic is left that varies, and its full amount would be far from anything natural.
-
-*Quiet*: five pictures are rendered a step along every leading axis. From their changes outside the region follows the
-direction that has the same effect and changes the least there: (Q + μ·1)⁻¹·g, where g is the direction and Q sums the products of
-the changes. It is taken if it measures better, so the column says nothing where it did not.
-
-*Local*: rows of W+ without which the leak falls more than the effect are left out.
-
-## Your own
-
-    latentbrush learn -name "Wider nose" -operation scale:nose:1.25,1 -statistic "width(nose)" -classes nose -o .
-    latentbrush learn -name Beard -method regression -statistic "area(beard)" -classes beard -quiet -local -o .
-    latentbrush learn axes -kind sefa -sheet axes.png
-    latentbrush learn part -seed 7 -reference 12 -classes hair -sheet hair.png -o hair.safetensors
-
-"latentbrush learn -help" has the operations and statistics; a recipe with many vectors is a file like
-engine/learning/faces.json.
-`

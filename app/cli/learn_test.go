@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"latentbrush/engine"
 	"latentbrush/engine/learning"
 	"latentbrush/engine/model/modeltest"
 	"latentbrush/vectors"
@@ -48,6 +49,29 @@ func TestLearn(t *testing.T) {
 	}
 	if _, err := os.Stat(in("sheets/more-of-it.png")); err != nil {
 		t.Error(err)
+	}
+
+	// Figures are replaced in the page, and what somebody wrote around them stays.
+	if err := os.WriteFile(in("page.md"), []byte("# Mine\n\nAbove.\n"+strings.TrimPrefix(string(page), "# Editing vectors\n\n")+"\n## Below\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openVectorsPage(in("page.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows[0].Name = "Changed"
+	if err := again.write(engine.Info{}, rows); err != nil {
+		t.Fatal(err)
+	}
+	page, err = os.ReadFile(in("page.md"))
+	if text := string(page); err != nil || !strings.HasPrefix(text, "# Mine\n\nAbove.\n<!--") || !strings.HasSuffix(text, "-->\n\n## Below\n") || !strings.Contains(text, "| Changed |") || strings.Contains(text, "More of it") {
+		t.Errorf("page %v: %s", err, page)
+	}
+	if err := os.WriteFile(in("other.md"), []byte("no figures here"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openVectorsPage(in("other.md")); err == nil || !strings.Contains(err.Error(), "end of figures") {
+		t.Errorf("a page without markers: %v", err)
 	}
 
 	before := v.Calibration

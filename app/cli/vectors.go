@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"image/png"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"latentbrush/engine/learning"
 	"latentbrush/vectors"
 )
 
@@ -37,6 +39,9 @@ with "model/" and cannot be changed.`,
 		Example: `  latentbrush vectors list rating:3 class:hair
   latentbrush vectors import wheel_enlarge.npy -model car.zip
   latentbrush vectors average smile -o "Mean smile" smile-2 smile-3
+  latentbrush vectors sum model/smile model/close-eyes=0.5 -o "Content"
+  latentbrush vectors local bob -o "Bob, hair only"
+  latentbrush vectors diff smile smile-2 -sheet versions.png
   latentbrush vectors pack faces.zip smile fringe -licence CC-BY-4.0`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
@@ -44,9 +49,9 @@ with "model/" and cannot be changed.`,
 	command.PersistentFlags().StringVar(&v.dir, "library", "", "`folder` of the library (default: the user's own)")
 	command.PersistentFlags().BoolVar(&v.asJSON, "json", false, "write the result as JSON")
 	command.AddCommand(
-		v.list(), v.show(), v.importFiles(), v.export(), v.rename(), v.tag(), v.rate(), v.copy(), v.remove(),
-		v.pack(), v.unpack(), v.duplicates(),
-		v.average(), v.subtract(), v.scale(), v.orthogonalise(), v.restrict(),
+		v.list(), v.show(), v.importFiles(), v.export(), v.rename(), v.tag(), v.rate(), v.copy(), v.remove(), v.trash(), v.restore(),
+		v.pack(), v.unpack(), v.duplicates(), v.diff(),
+		v.average(), v.sum(), v.subtract(), v.scale(), v.orthogonalise(), v.restrict(), v.local(),
 	)
 	return command
 }
@@ -557,12 +562,23 @@ func (v *vectorsEnv) duplicates() *cobra.Command {
 
 // algebra makes a command whose arguments are vectors and whose result is a new one.
 func (v *vectorsEnv) algebra(use, short string, least, most int, flags func(*cobra.Command), work func(name string, vs []*vectors.Vector) (*vectors.Vector, error)) *cobra.Command {
+	return v.maker(use, short, least, most, flags, func(_ context.Context, l *vectors.Library, name string, args []string) (*vectors.Vector, error) {
+		vs, err := loadAll(l, args)
+		if err != nil {
+			return nil, err
+		}
+		return work(name, vs)
+	})
+}
+
+// maker makes a command whose result is a new vector in the library.
+func (v *vectorsEnv) maker(use, short string, least, most int, flags func(*cobra.Command), work func(ctx context.Context, l *vectors.Library, name string, args []string) (*vectors.Vector, error)) *cobra.Command {
 	var name string
 	command := &cobra.Command{
 		Use:   use,
 		Short: short,
 		Args:  wrongUsage(cobra.RangeArgs(least, most)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(command *cobra.Command, args []string) error {
 			if err := vectors.CheckName(name); err != nil {
 				return usageError{fmt.Errorf("%w; give one with -o", err)}
 			}
@@ -570,17 +586,7 @@ func (v *vectorsEnv) algebra(use, short string, least, most int, flags func(*cob
 			if err != nil {
 				return err
 			}
-			vs := make([]*vectors.Vector, len(args))
-			for i, arg := range args {
-				e, err := l.Find(arg)
-				if err != nil {
-					return err
-				}
-				if vs[i], err = l.Load(e.ID); err != nil {
-					return err
-				}
-			}
-			made, err := work(name, vs)
+			made, err := work(command.Context(), l, name, args)
 			if err != nil {
 				return err
 			}
@@ -599,11 +605,50 @@ func (v *vectorsEnv) algebra(use, short string, least, most int, flags func(*cob
 	return command
 }
 
+// loadAll reads the vectors that args name.
+func loadAll(l *vectors.Library, args []string) ([]*vectors.Vector, error) {
+	vs := make([]*vectors.Vector, len(args))
+	for i, arg := range args {
+		e, err := l.Find(arg)
+		if err != nil {
+			return nil, err
+		}
+		if vs[i], err = l.Load(e.ID); err != nil {
+			return nil, err
+		}
+	}
+	return vs, nil
+}
+
 const manyVectors = 10_000
 
 func (v *vectorsEnv) average() *cobra.Command {
 	return v.algebra("average vector…", "Average vectors without the outliers", 1, manyVectors, nil,
 		func(name string, vs []*vectors.Vector) (*vectors.Vector, error) { return vectors.Average(name, vs...) })
+}
+
+func (v *vectorsEnv) sum() *cobra.Command {
+	return v.maker("sum vector[=strength]…", "Make several vectors one slider", 1, manyVectors, nil,
+		func(_ context.Context, l *vectors.Library, name string, args []string) (*vectors.Vector, error) {
+			names, strengths := make([]string, len(args)), make([]float64, len(args))
+			for i, arg := range args {
+				// A name may itself have a "=" in it.
+				if _, err := l.Find(arg); err == nil {
+					names[i], strengths[i] = arg, 1
+					continue
+				}
+				f, err := parseStrength(arg)
+				if err != nil {
+					return nil, usageError{err}
+				}
+				names[i], strengths[i] = f.path, f.strength
+			}
+			vs, err := loadAll(l, names)
+			if err != nil {
+				return nil, err
+			}
+			return vectors.Combine(name, vs, strengths)
+		})
 }
 
 func (v *vectorsEnv) subtract() *cobra.Command {
@@ -638,4 +683,107 @@ func (v *vectorsEnv) restrict() *cobra.Command {
 		func(name string, vs []*vectors.Vector) (*vectors.Vector, error) {
 			return vectors.Restrict(name, vs[0], rows...)
 		})
+}
+
+// local is the one operation that looks at pictures, so it needs the model and a device.
+func (v *vectorsEnv) local() *cobra.Command {
+	return v.maker("local vector", "Leave out what acts outside the classes of a vector", 1, 1, nil,
+		func(ctx context.Context, l *vectors.Library, name string, args []string) (*vectors.Vector, error) {
+			vs, err := loadAll(l, args)
+			if err != nil {
+				return nil, err
+			}
+			of := vs[0]
+			if len(of.Classes) == 0 {
+				return nil, fmt.Errorf("vectors: %q has no classes, so nothing is outside of them", of.Name)
+			}
+			e, err := openEngine(ctx, v.Env)
+			if err != nil {
+				return nil, err
+			}
+			defer e.Close()
+			if err := of.FitsModel(vectorModel(e), e.Info().Rows, e.Info().Dim); err != nil {
+				return nil, err
+			}
+			probe, err := learning.NewProbe(ctx, e, learning.KnownSeed, learning.KnownPictures)
+			if err != nil {
+				return nil, err
+			}
+			statistic, err := learning.Explain(ctx, e, probe, of)
+			if err != nil {
+				return nil, err
+			}
+			delta, c, err := learning.LocaliseChannels(ctx, e, e.Model(), probe, of.Delta, of.ClassIDs(), &statistic, func(done, total int) {
+				fmt.Fprintf(v.Err, "\r%d of %d ", done, total)
+			})
+			fmt.Fprint(v.Err, "\r")
+			if err != nil {
+				return nil, err
+			}
+			if c.Dropped == 0 {
+				return nil, fmt.Errorf("vectors: of %d style channels none could be left out of %q: leak %.2f grey levels", c.Tried, of.Name, c.Before)
+			}
+			made, err := vectors.Local(name, of, delta)
+			if err == nil {
+				fmt.Fprintf(v.Out, "%d of %d style channels left out, leak %.2f → %.2f grey levels at equal effect\n", c.Dropped, c.Tried, c.Before, c.After)
+			}
+			return made, err
+		})
+}
+
+func (v *vectorsEnv) trash() *cobra.Command {
+	var empty bool
+	command := &cobra.Command{
+		Use:   "trash",
+		Short: "List the deleted vectors, or remove them for good",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			l, _, err := v.open()
+			if err != nil {
+				return err
+			}
+			if empty {
+				return l.EmptyTrash()
+			}
+			gone, err := l.Trash()
+			if err != nil {
+				return err
+			}
+			if v.asJSON {
+				rows := make([]vectorRow, len(gone))
+				for i, e := range gone {
+					rows[i] = rowOf(e)
+				}
+				return v.writeJSON(rows)
+			}
+			for _, e := range gone {
+				fmt.Fprintf(v.Out, "%s  %s\n", e.ID, e.Name)
+			}
+			return nil
+		},
+	}
+	command.Flags().BoolVar(&empty, "empty", false, "remove all that is in the trash")
+	return command
+}
+
+func (v *vectorsEnv) restore() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore id…",
+		Short: "Bring deleted vectors back",
+		Args:  wrongUsage(cobra.MinimumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			l, _, err := v.open()
+			if err != nil {
+				return err
+			}
+			for _, id := range args {
+				e, err := l.Undelete(id)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(v.Out, "added %s\n", e.ID)
+			}
+			return nil
+		},
+	}
 }

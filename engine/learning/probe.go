@@ -9,8 +9,6 @@ import (
 	"math"
 	"slices"
 
-	"golang.org/x/image/draw"
-
 	"latentbrush/engine"
 	"latentbrush/engine/edit"
 	"latentbrush/engine/latent"
@@ -23,6 +21,14 @@ type Probe struct {
 	First  uint64
 	Frames []engine.Frame
 }
+
+// The seeds of the pictures that vectors are chosen and measured on, how many there are, and the
+// first seed of those that they are tested on, which nothing else may look at.
+const (
+	KnownSeed     = 1 << 42
+	KnownPictures = 8
+	UnseenSeed    = 1 << 43
+)
 
 // NewProbe renders n pictures of successive seeds with the model's own truncation.
 func NewProbe(ctx context.Context, m Model, first uint64, n int) (*Probe, error) {
@@ -100,8 +106,7 @@ func changes(before, after engine.Frame, classes []uint8) (leak, inside, outside
 const SuccessShare = 0.25
 
 // Generalise tries a vector at strength 1 on all pictures of a probe and stores the
-// result in it, with a contact sheet if tile is not 0: pairs of pictures without and with the
-// vector, tile pixels wide. A picture counts as a success when the statistic grew by
+// result in it, with a contact sheet (see [Sheet]) if tile is not 0. A picture counts as a success when the statistic grew by
 // at least [SuccessShare] of the calibrated effect; where it has no value it does not.
 // Without a statistic, that of the calibration, every change of labels counts.
 func Generalise(ctx context.Context, m Model, p *Probe, v *vectors.Vector, t *Statistic, tile int) (*Trial, error) {
@@ -111,8 +116,9 @@ func Generalise(ctx context.Context, m Model, p *Probe, v *vectors.Vector, t *St
 	}
 	need := SuccessShare * v.Calibration.UnitEffect
 	success := 0
-	for _, e := range r.Effects {
-		if e > 0 && e >= need {
+	worked := make([]bool, len(r.Effects))
+	for i, e := range r.Effects {
+		if worked[i] = e > 0 && e >= need; worked[i] {
 			success++
 		}
 	}
@@ -125,7 +131,7 @@ func Generalise(ctx context.Context, m Model, p *Probe, v *vectors.Vector, t *St
 		return nil, err
 	}
 	if tile > 0 {
-		v.Sheet = Sheet(p.Frames, r.After, tile, 16)
+		v.Sheet = Sheet(p.Frames, r.After, worked, tile)
 	}
 	return r, nil
 }
@@ -193,31 +199,6 @@ func measureOf(t *Statistic) string {
 		return "share of the pixels that change class"
 	}
 	return t.text
-}
-
-// Sheet shows pairs of pictures, before above after, at most eight pairs in a row.
-func Sheet(before, after []engine.Frame, tile, limit int) *image.RGBA {
-	const columns = 8
-	n := min(len(before), len(after), limit)
-	rows := (n + columns - 1) / columns
-	sheet := image.NewRGBA(image.Rect(0, 0, min(n, columns)*tile, 2*rows*tile))
-	for i := range n {
-		x, y := i%columns*tile, i/columns*2*tile
-		draw.CatmullRom.Scale(sheet, image.Rect(x, y, x+tile, y+tile), before[i].Picture, before[i].Picture.Rect, draw.Src, nil)
-		draw.CatmullRom.Scale(sheet, image.Rect(x, y+tile, x+tile, y+2*tile), after[i].Picture, after[i].Picture.Rect, draw.Src, nil)
-	}
-	return sheet
-}
-
-// thumbnail is a picture of the given width.
-func thumbnail(p *image.RGBA, width int) *image.RGBA {
-	size := p.Rect.Size()
-	if size.X <= width {
-		return p
-	}
-	out := image.NewRGBA(image.Rect(0, 0, width, max(1, size.Y*width/size.X)))
-	draw.CatmullRom.Scale(out, out.Rect, p, p.Rect, draw.Src, nil)
-	return out
 }
 
 // solve finds the strength at which the mean effect on the first n pictures is target, by

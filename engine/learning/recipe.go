@@ -193,10 +193,10 @@ func (r Recipe) filled() Recipe {
 		}
 	}
 	if r.Seed == 0 {
-		r.Seed = 1 << 42
+		r.Seed = KnownSeed
 	}
 	if r.TestSeed == 0 {
-		r.TestSeed = 1 << 43
+		r.TestSeed = UnseenSeed
 	}
 	return r
 }
@@ -261,11 +261,8 @@ type lab struct {
 	response *response
 }
 
-// learnPictures is the number of pictures that strengths and rows are chosen on.
-const (
-	learnPictures = 8
-	localPictures = 3
-)
+// localPictures is the number of pictures that rows are chosen on.
+const localPictures = 3
 
 func (l *lab) run(ctx context.Context) error {
 	names := Names(l.m)
@@ -293,7 +290,7 @@ func (l *lab) run(ctx context.Context) error {
 		}
 		return err
 	}
-	if l.learn, err = NewProbe(ctx, l.m, l.Seed, learnPictures); err != nil {
+	if l.learn, err = NewProbe(ctx, l.m, l.Seed, KnownPictures); err != nil {
 		return err
 	}
 	if l.test, err = NewProbe(ctx, l.m, l.TestSeed, l.Test); err != nil {
@@ -373,7 +370,7 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 	if err := l.emit(Step{Stage: "calibrate", Vector: p.Name, Total: 1}); err != nil {
 		return nil, err
 	}
-	s, err := l.learn.solve(ctx, l.m, delta, 1, target, &p.statistic, learnPictures)
+	s, err := l.learn.solve(ctx, l.m, delta, 1, target, &p.statistic, KnownPictures)
 	if err != nil {
 		return nil, err
 	}
