@@ -414,7 +414,7 @@ func (a *algebra) localise() {
 	go func() {
 		var delta latent.Code
 		var c learning.Channels
-		probe, err := learning.NewProbe(ctx, t, studySeed, studyProbe)
+		probe, err := learning.NewProbe(ctx, t, learning.KnownSeed, learning.KnownPictures)
 		var statistic learning.Statistic
 		if err == nil {
 			statistic, err = learning.Explain(ctx, t, probe, v)

@@ -57,12 +57,8 @@ type shelf struct {
 	}
 }
 
-// Sizes of the study: the pictures that say what is usual, and those a vector is tried on.
-const (
-	studyPictures = 160
-	studyProbe    = 8
-	studySeed     = 1 << 42
-)
+// studyPictures say what is usual; a vector is tried on [learning.KnownPictures] others.
+const studyPictures = 160
 
 // touch notes that the user did something: renders made in idle time give way.
 func (w *Window) touch() {
@@ -135,7 +131,7 @@ func (w *Window) studied(ctx context.Context, m learning.Model, eng Engine) (*le
 		}
 	}
 	if s.probe == nil {
-		if s.probe, err = learning.NewProbe(ctx, m, studySeed, studyProbe); err != nil {
+		if s.probe, err = learning.NewProbe(ctx, m, learning.KnownSeed, learning.KnownPictures); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -261,7 +261,7 @@ func (w *Window) test(ctx context.Context, t teacher, v *vectors.Vector, seed ui
 	done, total := 0, 2*testPictures
 	explain := v.Learnt.Detail["statistic"] == ""
 	if explain || v.Calibration.UnitEffect == 0 {
-		total += 3 * studyProbe
+		total += 3 * learning.KnownPictures
 	}
 	var before, after []engine.Frame
 	into := (*[]engine.Frame)(nil)
@@ -270,19 +270,19 @@ func (w *Window) test(ctx context.Context, t teacher, v *vectors.Vector, seed ui
 		if into != nil {
 			*into = append(*into, f)
 		}
-		progress(float64(done)/float64(total), learning.Sheet(before[:len(after)], after, testTile, testPictures))
+		progress(float64(done)/float64(total), learning.Sheet(before, after, nil, testTile))
 	}}
 	var statistic learning.Statistic
 	var err error
 	if explain || v.Calibration.UnitEffect == 0 {
-		probe, err := learning.NewProbe(ctx, m, studySeed, studyProbe)
+		probe, err := learning.NewProbe(ctx, m, learning.KnownSeed, learning.KnownPictures)
 		if err != nil {
 			return err
 		}
 		if statistic, err = learning.Explain(ctx, m, probe, v); err != nil {
 			return err
 		}
-		trial, err := probe.Try(ctx, m, v.Delta, 1, v.ClassIDs(), &statistic, studyProbe)
+		trial, err := probe.Try(ctx, m, v.Delta, 1, v.ClassIDs(), &statistic, learning.KnownPictures)
 		if err != nil {
 			return err
 		}
