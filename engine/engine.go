@@ -95,9 +95,9 @@ type RefineRequest struct {
 	Without, With latent.Code
 	// Classes of the vectors' regions; empty means those whose labels changed.
 	Classes []uint8
-	// Steps, 30 when 0.
+	// Steps of the optimisation, 30 when 0.
 	Steps int
-	// Settings other than the steps.
+	// Settings other than the steps; zero values mean those of [DefaultRefinement].
 	Settings Settings
 }
 
@@ -115,7 +115,8 @@ const (
 	SearchSubspace Search = "subspace"  // combinations of Directions
 )
 
-// Settings of an optimisation. Zero values mean the defaults of [DefaultSettings].
+// Settings of an optimisation. Zero values mean the defaults: [DefaultSettings] in an edit,
+// [DefaultRefinement] in a refinement.
 type Settings struct {
 	Search Search
 	// Rows that may move; nil means the family's own choice.

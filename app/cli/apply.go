@@ -111,6 +111,6 @@ vectors' classes is drawn back to what it was. This takes away what a vector cha
 	f.StringVar(&code, "code", "", "`file` for the resulting latent")
 	f.IntVar(&refine, "refine", 0, "`steps` of self-supervised refinement")
 	f.StringVar(&report, "report", "", "`file` for the figures of the refinement (JSON)")
-	searchFlags(command, &s, engine.SearchPerRow)
+	searchFlags(command, &s, engine.DefaultRefinement())
 	return command
 }

@@ -114,11 +114,10 @@ func (r *jobReport) write(path string) error {
 	})
 }
 
-// searchFlags are the settings of an optimisation as flags.
-func searchFlags(command *cobra.Command, s *engine.Settings, search engine.Search) {
-	d := engine.DefaultSettings()
+// searchFlags are the settings of an optimisation as flags with the defaults d.
+func searchFlags(command *cobra.Command, s *engine.Settings, d engine.Settings) {
 	f := command.Flags()
-	f.StringVar((*string)(&s.Search), "search", string(search), "`family` of changes: shared, rows, two-stage or free")
+	f.StringVar((*string)(&s.Search), "search", string(d.Search), "`family` of changes: shared, rows, two-stage or free")
 	f.IntSliceVar(&s.Rows, "rows", nil, "`rows` of the code that may move in rows and two-stage (default: the family's choice)")
 	f.Float64Var(&s.Rate, "rate", d.Rate, "step size of Adam, in standard deviations of the model's latents")
 	f.Float64Var(&s.PictureWeight, "picture-weight", d.PictureWeight, "`weight` of the squared difference outside the region, -1 for none")
@@ -277,6 +276,6 @@ which "latentbrush apply" adds to other pictures with any strength.`,
 	f.StringVar(&free, "free", "", "`file` of pixels that may become anything (PNG, white on black)")
 	f.StringArrayVar(&along, "along", nil, "search only along this editing vector's `file`; may be given several times")
 	f.BoolVar(&composite, "composite", false, "take everything outside the region from the original picture")
-	searchFlags(command, &s, engine.DefaultSettings().Search)
+	searchFlags(command, &s, engine.DefaultSettings())
 	return command
 }

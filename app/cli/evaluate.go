@@ -483,7 +483,7 @@ whether it is still the same person and which attribute moved how far, beside th
 	f.StringSliceVar(&ends, "ends", nil, "also score each run as if it had ended earlier: a `list` of numbers of steps and of shares of agreement below 1")
 	f.IntVar(&limit, "edits", editFaces*editsPerFace, "`number` of edits of the set to make")
 	f.IntVar(&s.Steps, "steps", engine.DefaultSettings().Steps, "`number` of optimisation steps")
-	searchFlags(command, &s, engine.DefaultSettings().Search)
+	searchFlags(command, &s, engine.DefaultSettings())
 	return command
 }
 

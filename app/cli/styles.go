@@ -149,8 +149,11 @@ func smileVector(e *engine.Engine) (latent.Code, error) {
 type styled struct {
 	name                                     string
 	photo, embedded, vector, refined, result *image.RGBA
-	psnr, distance, leak, refinedLeak, kept  float64
-	outside                                  bool
+	psnr, distance, leak, refinedLeak        float64
+	// bare and kept are how far the refined picture lies from the photo outside the region,
+	// in 8-bit levels, without the embedding's leftover and with it.
+	bare, kept float64
+	outside    bool
 }
 
 // embedStyle follows the protocol of the seed's MetFaces experiment: embedding steps,
@@ -217,6 +220,7 @@ func embedStyle(ctx context.Context, e *engine.Engine, s style, seed uint64, ste
 	if r.result, err = engine.KeepLeftover(r.photo, r.embedded, last.Picture, region, max(1, w/64)); err != nil {
 		return r, err
 	}
+	r.bare = metrics.LeakOutside(r.photo, last.Picture, region).Mean
 	r.kept = metrics.LeakOutside(r.photo, r.result, region).Mean
 	return r, nil
 }
@@ -241,7 +245,8 @@ func measureStyles(ctx context.Context, b *Bench) error {
 		b.Row("styles."+s.name+".distance", r.distance, "σ")
 		b.Row("styles."+s.name+".leak_vector", r.leak, "levels")
 		b.Row("styles."+s.name+".leak_refined", r.refinedLeak, "levels")
-		b.Row("styles."+s.name+".leak_leftover", r.kept, "levels")
+		b.Row("styles."+s.name+".from_photo", r.bare, "levels")
+		b.Row("styles."+s.name+".from_photo_leftover", r.kept, "levels")
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func TestStyleSheet(t *testing.T) {
 		for i, img := range []*image.RGBA{r.photo, r.embedded, r.vector, r.refined, r.result} {
 			draw.CatmullRom.Scale(out, image.Rect(i*side, k*side, (i+1)*side, (k+1)*side), img, img.Rect, draw.Src, nil)
 		}
-		t.Logf("%s: %.1f dB, distance %.2f, leak %.2f, refined %.2f, with the leftover %.2f", s.name, r.psnr, r.distance, r.leak, r.refinedLeak, r.kept)
+		t.Logf("%s: %.1f dB, distance %.2f, leak %.2f, refined %.2f; from the photo %.2f, with the leftover %.2f", s.name, r.psnr, r.distance, r.leak, r.refinedLeak, r.bare, r.kept)
 	}
 	if err := writePNG(*sheet, out); err != nil {
 		t.Fatal(err)
