@@ -88,10 +88,10 @@ func (r RunSettings) options() document.RunOptions {
 	}
 }
 
-// refinement are the settings of a refinement, which looks in its own family.
+// refinement are the settings of a refinement, which has its own family, step size and weight of the picture.
 func (r RunSettings) refinement(steps int) document.RunOptions {
 	o := r.options()
-	o.Search, o.Steps = "", steps
+	o.Search, o.Steps, o.Rate, o.PictureWeight = "", steps, 0, 0
 	return o
 }
 
