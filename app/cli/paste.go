@@ -23,6 +23,11 @@ import (
 // edited when no region is given.
 const changedBy = 6
 
+// formatOf are the formats by the ends of names.
+var formatOf = map[string]photo.Format{
+	".jpg": photo.JPEG, ".jpeg": photo.JPEG, ".png": photo.PNG, ".tif": photo.TIFF, ".tiff": photo.TIFF, ".bmp": photo.BMP, ".webp": photo.PNG,
+}
+
 func newPasteCommand(env *Env) *cobra.Command {
 	var from, crop, before, after, region, out string
 	var replace bool
@@ -37,9 +42,10 @@ The change is enlarged and blended in the gradient domain, so that no seam shows
 Pixels outside the region are the photo's own. The region is a PNG that is not black where the edit may change the
 photo; without one it is where before and after differ.
 
-The result has the photo's format, orientation and colour profile. WebP photos are written as PNG. JPEG compresses the
-whole picture again, which changes pixels by a level or two everywhere: give -o a name ending in .png
-to keep all other pixels exactly.`,
+The result has the format that the name after -o ends in, or the photo's (PNG for WebP, which cannot be written), with
+the photo's orientation, EXIF data and colour profile. PNG, TIFF and BMP keep all pixels outside the edit exactly. A JPEG written
+from a JPEG keeps all blocks of 8 or 16 pixels that the edit does not touch as they are in the file; a JPEG written from
+anything else, or from CMYK, is compressed anew, which changes pixels by a level or two everywhere.`,
 		Example: `  latentbrush paste -photo portrait.jpg -crop 812,640,900,-3 -before embedded/portrait.safetensors -after edited.safetensors -o result.jpg`,
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -74,16 +80,17 @@ to keep all other pixels exactly.`,
 			if changed.Empty() {
 				fmt.Fprintln(env.Err, "Before and after do not differ in the region: the photo stays as it is.")
 			}
-			if strings.EqualFold(filepath.Ext(out), ".png") {
-				p.Format = photo.PNG
+			format := p.Output()
+			if f, ok := formatOf[strings.ToLower(filepath.Ext(out))]; ok {
+				format = f
 			}
-			if err := writeWhole(out, func(w io.Writer) error { return p.Encode(w, result) }); err != nil {
+			if err := writeWhole(out, func(w io.Writer) error { return p.EncodeAs(w, result, format) }); err != nil {
 				return err
 			}
 			for _, note := range p.Notes {
 				fmt.Fprintf(env.Err, "%s: %s\n", from, note)
 			}
-			fmt.Fprintf(env.Out, "%s: %s, %d×%d changed at (%d, %d)\n", out, p.Output(), changed.Dx(), changed.Dy(), changed.Min.X, changed.Min.Y)
+			fmt.Fprintf(env.Out, "%s: %s, %d×%d changed at (%d, %d)\n", out, format, changed.Dx(), changed.Dy(), changed.Min.X, changed.Min.Y)
 			return nil
 		},
 	}

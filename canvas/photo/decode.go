@@ -91,6 +91,7 @@ type Photo struct {
 	Notes []string
 
 	meta metadata
+	data []byte // the file
 }
 
 // DetectFormat tells the format by the first bytes of a file, or is empty.
@@ -129,7 +130,7 @@ func Decode(name string, data []byte, l Limits) (*Photo, error) {
 	if int64(len(data)) > l.Bytes {
 		return nil, fmt.Errorf("photo: %s: the file has more than %d MB: %w", name, l.Bytes>>20, ErrTooLarge)
 	}
-	p := &Photo{Format: DetectFormat(data), Orientation: 1, Reduction: 1}
+	p := &Photo{Format: DetectFormat(data), Orientation: 1, Reduction: 1, data: data}
 	coder, ok := coders[p.Format]
 	if !ok {
 		return nil, fmt.Errorf("photo: %s: %w", name, ErrFormat)

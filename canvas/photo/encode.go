@@ -27,10 +27,35 @@ const Quality = 97
 
 // Encode writes a picture of the photo's size as the photo was: in its format (see
 // [Photo.Output]), stored in its orientation with the same EXIF data, and with its
-// colour profile if that is one for RGB. JPEG compression changes pixels a little
-// everywhere; the other formats keep every byte.
+// colour profile if that is one for RGB. What becomes of pixels that did not change is
+// [Photo.Preserves].
 func (p *Photo) Encode(w io.Writer, picture *image.RGBA) error {
 	return p.EncodeAs(w, picture, p.Output())
+}
+
+// Preservation is what a file keeps of the pixels that no edit changed.
+type Preservation int
+
+// The kinds.
+const (
+	// Recompressed pixels change a little everywhere.
+	Recompressed Preservation = iota
+	// Blocks of a JPEG, 8 or 16 pixels wide, in which nothing changed are copied from the
+	// photo's file; those in which something did are compressed anew.
+	Blocks
+	// Exact pixels are all kept.
+	Exact
+)
+
+// Preserves says what [Photo.EncodeAs] keeps in a format.
+func (p *Photo) Preserves(f Format) Preservation {
+	switch {
+	case f != JPEG:
+		return Exact
+	case p.Format == JPEG && copiesBlocks(p.data):
+		return Blocks
+	}
+	return Recompressed
 }
 
 // Whole is nil when edits can be put back into the photo, or the error that says why not.
@@ -56,6 +81,15 @@ func (p *Photo) EncodeAs(w io.Writer, picture *image.RGBA, f Format) error {
 		p = p.converted()
 	}
 	img := stored(picture, p.Orientation)
+	if f == JPEG && p.Format == JPEG {
+		if b, err := readJPEGBlocks(p.data); err == nil && b.edit(stored(p.Picture, p.Orientation), img) == nil {
+			var out bytes.Buffer
+			if b.write(&out) == nil {
+				_, err := w.Write(out.Bytes())
+				return err
+			}
+		}
+	}
 	profile := p.meta.profile
 	if !rgbProfile(profile) {
 		profile = nil

@@ -341,7 +341,7 @@ func TestEncodeAs(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"turned.jpg", "plain.webp", "cmyk.jpg", "profile.tif", "profile.png"} {
+	for _, name := range []string{"turned.jpg", "plain.webp", "cmyk.jpg", "profile.tif", "profile.png", "progressive.jpg", "progressive444.jpg", "halved.jpg", "grey.jpg", "grey-progressive.jpg"} {
 		f.Add(read(f, name))
 	}
 	f.Add(head(3, 3))
@@ -373,8 +373,12 @@ func FuzzDecode(f *testing.F) {
 		if err := p.Encode(&b, p.Picture); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := photo.Decode("again", b.Bytes(), photo.Limits{}); err != nil {
+		q, err := photo.Decode("again", b.Bytes(), photo.Limits{})
+		if err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		if p.Preserves(p.Output()) != photo.Recompressed && !bytes.Equal(p.Picture.Pix, q.Picture.Pix) {
+			t.Errorf("pixels of the %s changed", p.Format)
 		}
 	})
 }

@@ -283,9 +283,9 @@ func (w *Window) exportPhoto() {
 	}
 	w.endJob()
 	src := w.doc.Scene().Source
-	format := photo.DetectFormat(src.Photo.Data)
-	own := format
-	if format == photo.JPEG || format == photo.WebP {
+	own := photo.DetectFormat(src.Photo.Data)
+	format := own
+	if format == photo.WebP {
 		format = photo.PNG
 	}
 	var o photo.PasteOptions
@@ -295,6 +295,7 @@ func (w *Window) exportPhoto() {
 	frame := control.NewFramed(360, words.T("paste.working"))
 	w.shelf.opened.paste = frame
 	var job *pasteJob
+	chosen := false // the format, by hand
 	var formats, modes []*control.Button
 	tell := func() {
 		for i, b := range formats {
@@ -306,8 +307,11 @@ func (w *Window) exportPhoto() {
 			b.Refresh()
 		}
 		key := "paste.exact"
-		if format == photo.JPEG {
+		switch {
+		case format == photo.JPEG && (own != photo.JPEG || job != nil && job.photo.Preserves(format) == photo.Recompressed):
 			key = "paste.recompressed"
+		case format == photo.JPEG:
+			key = "paste.blocks"
 		}
 		text := words.T(key)
 		if own == photo.WebP {
@@ -342,7 +346,7 @@ func (w *Window) exportPhoto() {
 		})
 	}
 	for _, f := range pasteFormats {
-		formats = append(formats, control.NewButton(control.Flat, "", strings.ToUpper(string(f)), func() { format = f; tell() }))
+		formats = append(formats, control.NewButton(control.Flat, "", strings.ToUpper(string(f)), func() { format, chosen = f, true; tell() }))
 	}
 	for i, k := range []string{"paste.change", "paste.replace"} {
 		b := control.NewButton(control.Flat, "", words.T(k), func() { o.Replace = i == 1; tell(); preview() })
@@ -383,6 +387,10 @@ func (w *Window) exportPhoto() {
 				return
 			}
 			job = j
+			if format == photo.JPEG && !chosen && j.photo.Preserves(format) == photo.Recompressed {
+				format = photo.PNG
+			}
+			tell()
 			preview()
 		})
 	}()

@@ -16,3 +16,15 @@ rgb.save("plain.webp", lossless=True, exif=exif.tobytes(), icc_profile=profile)
 rgb.convert("CMYK").save("cmyk.jpg", quality=95)
 rgb.save("profile.tif", icc_profile=profile, compression="tiff_lzw")
 rgb.save("profile.png", icc_profile=profile)
+
+# For the blocks of JPEG files: sizes that are no multiple of a block.
+W, H = 83, 61
+rgb = Image.new("RGB", (W, H))
+for y in range(H):
+    for x in range(W):
+        rgb.putpixel((x, y), ((3 * x + y * y // 20) % 256, (x * y // 9) % 256, (255 - 2 * x + 3 * y) % 256))
+rgb.save("progressive.jpg", quality=85, progressive=True)
+rgb.save("progressive444.jpg", quality=93, progressive=True, subsampling=0)
+rgb.save("halved.jpg", quality=60, subsampling=1, optimize=True)
+rgb.convert("L").save("grey.jpg", quality=80)
+rgb.convert("L").save("grey-progressive.jpg", quality=80, progressive=True)
