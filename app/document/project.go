@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"latentbrush/canvas"
@@ -136,6 +137,9 @@ func (d *Document) Path() string { return d.path }
 func (d *Document) Title() string {
 	if d.path != "" {
 		return strings.TrimSuffix(filepath.Base(d.path), Ext)
+	}
+	if s := d.scene.Source; s.Kind == SeedSource {
+		return "seed-" + strconv.FormatUint(s.Seed, 10)
 	}
 	return d.scene.Source.Name
 }

@@ -119,15 +119,18 @@ func (d *Dock) heights(total float32) []float32 {
 		}
 	}
 	full := map[int]bool{}
-	for i, s := range d.Sections {
-		if s.Closed || s.Most == nil {
-			continue
-		}
-		if most := s.Most(); weight > s.Weight && s.Least+free*s.Weight/weight > most && most >= s.Least {
-			out[i] = most
-			free -= most - s.Least
-			weight -= s.Weight
-			full[i] = true
+	for again := true; again; { // what one panel leaves may fill another
+		again = false
+		for i, s := range d.Sections {
+			if s.Closed || s.Most == nil || full[i] {
+				continue
+			}
+			if most := max(s.Most(), s.Least); weight > s.Weight && s.Least+free*s.Weight/weight > most {
+				out[i] = most
+				free -= most - s.Least
+				weight -= s.Weight
+				full[i], again = true, true
+			}
 		}
 	}
 	for i, s := range d.Sections {

@@ -46,7 +46,7 @@ func (w *Window) bind() {
 	set("file.export", picture, w.showExport)
 	set("file.sweep", func() bool { _, ok := w.current(); return picture() && ok }, w.exportSweep)
 	set("file.timelapse", picture, w.exportTimelapse)
-	set("file.sheet", picture, w.exportSheet)
+	set("file.sheet", picture, w.showContactSheet)
 	check("file.record", picture, func() bool { return w.recording != 0 }, w.toggleRecording)
 	set("file.script", picture, w.saveScript)
 	set("file.settings", nil, w.showSettings)
@@ -168,12 +168,7 @@ func (w *Window) bind() {
 	set("view.overlay-down", open, func() { w.setOverlay(step10(w.settings.Overlay, -1)) })
 	set("view.overlay-up", open, func() { w.setOverlay(step10(w.settings.Overlay, 1)) })
 	check("view.contour", open, func() bool { return open() && w.picturePane.Look().Contour }, func() {
-		for _, p := range []*view.Pane{w.picturePane, w.maskPane} {
-			l := p.Look()
-			l.Contour = !w.contour
-			p.SetLook(l)
-		}
-		w.contour = !w.contour
+		w.setContour(!w.contour)
 	})
 	check("view.leak", picture, func() bool { return w.leakOn }, w.toggleLeak)
 	check("view.dock", nil, func() bool { return w.frame.dockOpen }, func() {
@@ -228,7 +223,7 @@ func canRedo(d *document.Document) bool { _, ok := d.RedoLabel(); return ok }
 func step10(v float64, n int) float64 { return min(1, max(0, (math.Round(v*10)+float64(n))/10)) }
 
 // cancel gives up what is in progress, the innermost first: a sheet, a menu, a
-// stroke, a run, a comparison.
+// stroke, a run, an export, a comparison.
 func (w *Window) cancel() {
 	switch {
 	case control.TopSheet() != nil:
@@ -238,6 +233,10 @@ func (w *Window) cancel() {
 	case w.stage != nil && w.stage.Cancel():
 	case w.job != nil && (w.job.phase == running || w.job.phase == paused):
 		w.endJob()
+		w.setJobNote(words.T("status.cancelled"))
+	case w.stopExport != nil:
+		w.stopExport()
+		w.stopExport = nil
 		w.setJobNote(words.T("status.cancelled"))
 	case w.stage != nil && w.stage.Compare() != view.CompareOff:
 		w.stage.SetCompare(view.CompareOff)
@@ -491,6 +490,16 @@ func (w *Window) setOverlay(v float64) {
 		l := w.picturePane.Look()
 		l.Overlay = v
 		w.picturePane.SetLook(l)
+	}
+}
+
+// setContour draws the classes' outlines alone, in both views.
+func (w *Window) setContour(on bool) {
+	w.contour = on
+	for _, p := range []*view.Pane{w.picturePane, w.maskPane} {
+		l := p.Look()
+		l.Contour = on
+		p.SetLook(l)
 	}
 }
 

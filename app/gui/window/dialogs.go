@@ -139,34 +139,51 @@ func (w *Window) showKeys() {
 		}
 		groups[i].rows = append(groups[i].rows, [2]string{what, how})
 	}
-	total := 0
-	for _, g := range groups {
-		total += len(g.rows) + 2
+	heights := make([]int, len(groups))
+	for i, g := range groups {
+		heights[i] = len(g.rows) + 2
 	}
-	cols := 4
 	var columns []fyne.CanvasObject
-	col := container.NewVBox()
-	used := 0
-	for _, g := range groups {
-		if used > 0 && used+len(g.rows)+2 > total/cols+2 && len(columns) < cols-1 {
-			columns = append(columns, col)
-			col, used = container.NewVBox(), 0
+	for _, of := range evenColumns(heights, 4) {
+		col := container.NewVBox()
+		for _, g := range groups[of[0]:of[1]] {
+			col.Add(container.New(layout.NewCustomPaddedLayout(6, 0, 0, 0), control.NewCaption(g.title, look.Accent, look.TextBody, true)))
+			for _, r := range g.rows {
+				what, how := soft(r[0]), control.NewCaption(r[1], look.Text, look.TextCaption, true)
+				what.Least = 60
+				col.Add(row(8, 0, what, layout.NewSpacer(), how))
+			}
 		}
-		col.Add(container.New(layout.NewCustomPaddedLayout(6, 0, 0, 0), control.NewCaption(g.title, look.Accent, look.TextBody, true)))
-		for _, r := range g.rows {
-			what, how := soft(r[0]), control.NewCaption(r[1], look.Text, look.TextCaption, true)
-			what.Least = 60
-			col.Add(row(8, 0, what, layout.NewSpacer(), how))
-		}
-		used += len(g.rows) + 2
+		columns = append(columns, col)
 	}
-	columns = append(columns, col)
 	grid := container.New(&spacedColumns{28}, columns...)
 	var sheet *control.Sheet
-	sheet = control.NewSheet(w.canvas(), words.T("keys.title"), container.NewVScroll(grid), fyne.NewSize(1180, 610), false,
+	sheet = control.NewSheet(w.canvas(), words.T("keys.title"), container.NewVScroll(grid), fyne.NewSize(1180, 760), false,
 		control.NewButton(control.Filled, "keyboard", words.T("action.edit.keys"), func() { sheet.Close(); w.table.Run("edit.keys") }),
 		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
 	sheet.Show()
+}
+
+// evenColumns shares blocks of the given heights, in their order, among columns of which the highest is as low as can be. Each
+// column is the first block and the one after the last.
+func evenColumns(heights []int, columns int) [][2]int {
+	fill := func(limit int) [][2]int {
+		var out [][2]int
+		from, sum := 0, 0
+		for i, h := range heights {
+			if sum > 0 && sum+h > limit {
+				out = append(out, [2]int{from, i})
+				from, sum = i, 0
+			}
+			sum += h
+		}
+		return append(out, [2]int{from, len(heights)})
+	}
+	for limit := 1; ; limit++ {
+		if out := fill(limit); len(out) <= columns {
+			return out
+		}
+	}
 }
 
 // spacedColumns gives columns equal widths with a gap.

@@ -59,12 +59,13 @@ func (w *Window) showEdits() {
 		}
 		rows = append(rows, d)
 	}
+	high := w.edits.MinSize().Height
 	w.edits.SetRows(rows)
 	note := ""
 	if len(rows) > 0 {
 		note = strconv.Itoa(len(rows))
 	}
-	if s := w.sect["edits"]; s.Note != note {
+	if s := w.sect["edits"]; s.Note != note || w.edits.MinSize().Height != high {
 		s.Note = note
 		w.dock.Refresh()
 	}

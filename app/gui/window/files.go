@@ -26,6 +26,7 @@ import (
 	"latentbrush/app/gui/dialogs"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
+	"latentbrush/canvas"
 	"latentbrush/engine"
 	"latentbrush/engine/latent"
 	"latentbrush/vectors"
@@ -387,6 +388,39 @@ func (w *Window) keepView() {
 		v.X, v.Y = p.Centre().X, p.Centre().Y
 	}
 	w.doc.SetView(v)
+}
+
+// restoreView shows the document as it was saved; a new one, as the settings say.
+func (w *Window) restoreView() {
+	v := w.doc.View()
+	classes := len(w.doc.Space().Classes)
+	if v.Tool == "" {
+		w.setOverlay(w.settings.Overlay)
+		if classes > 2 {
+			w.painter.SetClass(2)
+		}
+		return
+	}
+	if v.Layout != "" {
+		w.settings.View = v.Layout
+		w.panes.arrange(v.Layout != "one", v.Layout == "swapped")
+	}
+	w.setOverlay(min(1, max(0, v.Overlay)))
+	if int(v.Class) < classes {
+		w.painter.SetClass(v.Class)
+	}
+	if v.Brush > 0 {
+		w.setBrush(float64(v.Brush))
+	}
+	if err := w.painter.Use(v.Tool); err != nil {
+		w.log(err.Error())
+	}
+	w.setContour(v.Contour)
+	w.stage.SetMirror(v.Mirrored)
+	if v.Zoom > 0 {
+		w.stage.ZoomTo(v.Zoom)
+		w.stage.Viewport().CentreOn(canvas.Point{X: v.X, Y: v.Y})
+	}
 }
 
 // remember puts a file at the top of the recents with a small picture.

@@ -1,10 +1,8 @@
 package window
 
 import (
-	"fmt"
+	"context"
 	"image"
-	"image/color"
-	"image/png"
 	"io"
 	"path/filepath"
 	"strings"
@@ -12,9 +10,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"golang.org/x/image/draw"
 
-	"latentbrush/app/document"
 	"latentbrush/app/document/film"
 	"latentbrush/app/gui/control"
 	"latentbrush/app/gui/dialogs"
@@ -114,29 +110,52 @@ func texts[S ~string](of []S) []string {
 
 // makeFilm renders the frames in the background and writes the film. Another film, or closing the model, stops it.
 func (w *Window) makeFilm(path string, f FilmSettings, code func(t float64) latent.Code) {
-	eng := w.eng
 	places := film.Positions(f.Frames, f.Ease)
 	codes := make([]latent.Code, len(places))
 	for i, t := range places {
 		codes[i] = code(t)
 	}
+	w.develop(path, codes, func(ctx context.Context, frames []*image.RGBA) error {
+		m := film.Film{Frames: frames, Loop: f.Loop, Delay: time.Second / time.Duration(f.Rate)}
+		if strings.EqualFold(filepath.Ext(path), ".mp4") {
+			return m.WriteMP4(ctx, path)
+		}
+		return vectors.WriteAtomic(path, func(out io.Writer) error { return m.Write(out, filepath.Ext(path)) })
+	})
+}
+
+// develop renders codes in the background and then writes their pictures. Escape, another export, or closing the model
+// stops it.
+func (w *Window) develop(path string, codes []latent.Code, write func(context.Context, []*image.RGBA) error) {
+	if w.stopExport != nil {
+		w.stopExport()
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	w.stopExport = cancel
+	eng := w.eng
 	go func() {
-		m := film.Film{Loop: f.Loop, Delay: time.Second / time.Duration(f.Rate)}
+		pictures := make([]*image.RGBA, len(codes))
 		err := func() error {
 			for i, c := range codes {
-				frame, err := eng.Render(w.ctx, c, engine.RenderOptions{})
+				frame, err := eng.Render(ctx, c, engine.RenderOptions{})
 				if err != nil {
 					return err
 				}
-				m.Frames = append(m.Frames, frame.Picture)
-				w.later(func() { w.setJobNote(words.T("film.frame", i+1, len(codes))) })
+				pictures[i] = frame.Picture
+				w.later(func() {
+					if ctx.Err() == nil {
+						w.setJobNote(words.T("film.frame", i+1, len(codes)))
+					}
+				})
 			}
-			if strings.EqualFold(filepath.Ext(path), ".mp4") {
-				return m.WriteMP4(w.ctx, path)
-			}
-			return vectors.WriteAtomic(path, func(out io.Writer) error { return m.Write(out, filepath.Ext(path)) })
+			return write(ctx, pictures)
 		}()
 		w.later(func() {
+			if ctx.Err() != nil { // stopped, perhaps for another
+				return
+			}
+			cancel()
+			w.stopExport = nil
 			w.setJobNote("")
 			if err != nil {
 				w.fail(err)
@@ -194,56 +213,4 @@ func along(keys []latent.Code, t float64) latent.Code {
 		return keys[i]
 	}
 	return keys[i].Lerp(keys[i+1], float32(at-float64(i)))
-}
-
-// sheetSeeds and sheetStrengths are the rows and columns of the contact sheet.
-const sheetSeeds = 6
-
-var sheetStrengths = []float64{-2, -1, 0, 1, 2}
-
-// exportSheet writes a contact sheet: seeds downwards, strengths of the present
-// edits across.
-func (w *Window) exportSheet() {
-	first := uint64(1)
-	if s := w.doc.Scene().Source; s.Kind == document.SeedSource {
-		first = s.Seed
-	}
-	delta := w.combined()
-	w.askFile(dialogs.Request{
-		Kind: dialogs.Save, Title: words.T("action.file.sheet"), Name: "contact-sheet.png",
-		Filters: []dialogs.Filter{{Name: words.T("filter.png"), Exts: []string{"png"}}},
-	}, func(path string) {
-		eng, psi := w.eng, w.info.Manifest.Truncation.Psi
-		if psi == 0 {
-			psi = 0.7
-		}
-		go func() {
-			const cell, gap = 192, 4
-			n := len(sheetStrengths)
-			sheet := image.NewRGBA(image.Rect(0, 0, n*(cell+gap)+gap, sheetSeeds*(cell+gap)+gap))
-			draw.Draw(sheet, sheet.Rect, image.NewUniform(color.Gray{24}), image.Point{}, draw.Src)
-			for r := range sheetSeeds {
-				code := eng.Sample(first+uint64(r), psi)
-				for c, s := range sheetStrengths {
-					f, err := eng.Render(w.ctx, code.AddScaled(float32(s), delta), engine.RenderOptions{})
-					if err != nil {
-						w.later(func() { w.fail(err) })
-						return
-					}
-					at := image.Pt(gap+c*(cell+gap), gap+r*(cell+gap))
-					draw.Draw(sheet, image.Rectangle{at, at.Add(image.Pt(cell, cell))}, thumb(f.Picture, cell), image.Point{}, draw.Src)
-				}
-				w.later(func() { w.setJobNote(words.T("film.frame", (r+1)*n, sheetSeeds*n)) })
-			}
-			err := vectors.WriteAtomic(path, func(out io.Writer) error { return png.Encode(out, sheet) })
-			w.later(func() {
-				w.setJobNote("")
-				if err != nil {
-					w.fail(fmt.Errorf("contact sheet: %w", err))
-					return
-				}
-				w.toasts.Show(words.T("saved-as", filepath.Base(path)), look.Good, "", nil)
-			})
-		}()
-	})
 }

@@ -214,7 +214,7 @@ func (w *Window) stepped(j *job, s engine.Step) {
 		w.showPicture(s.Picture)
 	}
 	w.showRun(s.Remaining)
-	w.setJobNote(words.T("status.step", s.Index, s.Total, perStep(s)))
+	w.setJobNote(words.T("status.step", j.before+s.Index, j.before+s.Total, perStep(s)))
 }
 
 func perStep(s engine.Step) string {
@@ -540,7 +540,11 @@ func (w *Window) scheduleStrips() {
 		w.later(func() {
 			if seq == w.stripSeq {
 				w.strips[id] = strip
+				high := w.edits.MinSize().Height
 				w.edits.SetStrip(strconvID(id), strip)
+				if w.edits.MinSize().Height != high {
+					w.dock.Refresh()
+				}
 			}
 		})
 	}()

@@ -119,6 +119,7 @@ type Settings struct {
 	Model     string             `json:"model,omitempty"`
 	Run       RunSettings        `json:"run"`
 	Film      FilmSettings       `json:"film"`
+	Sheet     SheetSettings      `json:"sheet"`
 	Device    string             `json:"device,omitempty"`    // empty: the first that works
 	Still     bool               `json:"still,omitempty"`     // no pictures while a slider is dragged
 	Memory    int                `json:"memory_mb,omitempty"` // of the history, megabytes
@@ -154,6 +155,7 @@ func (s *Settings) defaults() {
 	}
 	s.Run.defaults()
 	s.Film.defaults()
+	s.Sheet.defaults()
 	if s.Memory < leastMemory || s.Memory > mostMemory {
 		s.Memory = document.DefaultMaxBytes >> 20
 	}

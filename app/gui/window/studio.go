@@ -88,6 +88,7 @@ type studio struct {
 	handOn, contour         bool
 	journalOf               *document.Document
 	recentImages            map[string]image.Image
+	stopExport              context.CancelFunc // ends the film or contact sheet that is being made
 }
 
 type nodeThumb struct {
@@ -212,13 +213,8 @@ func (w *Window) useDocument(doc *document.Document, path string) {
 	w.newStage(doc)
 	w.unsub = doc.Subscribe(w.changed)
 	w.buildPanesInto()
-	v := doc.View()
-	w.setOverlay(w.settings.Overlay)
-	if int(v.Class) < len(doc.Space().Classes) && v.Class > 0 {
-		w.painter.SetClass(v.Class)
-	} else if len(doc.Space().Classes) > 2 {
-		w.painter.SetClass(2)
-	}
+	w.restoreView()
+	w.showThumb()
 	w.showAll()
 	if doc.HasPicture() {
 		w.wantCode(doc.Code())
@@ -299,6 +295,23 @@ func (w *Window) showPicture(m *image.RGBA) {
 	}
 }
 
+// showThumb shows the present step's thumbnail until the picture is made.
+func (w *Window) showThumb() {
+	n, ok := w.doc.Node(w.doc.Current())
+	if !ok || len(n.Thumb) == 0 {
+		return
+	}
+	small, err := jpeg.Decode(bytes.NewReader(n.Thumb))
+	if err != nil {
+		return
+	}
+	m := image.NewRGBA(w.doc.Canvas().Bounds())
+	draw.BiLinear.Scale(m, m.Rect, small, small.Bounds(), draw.Src, nil)
+	if err := w.stage.SetPicture(m); err != nil {
+		w.log(err.Error())
+	}
+}
+
 // updateBefore renders the picture before all edits, for comparing.
 func (w *Window) updateBefore() {
 	s := w.doc.Scene()
@@ -349,10 +362,7 @@ func (w *Window) openSeed(seed uint64) {
 		return
 	}
 	eng, doc := w.eng, w.doc
-	psi := w.info.Manifest.Truncation.Psi
-	if psi == 0 {
-		psi = 0.7
-	}
+	psi := w.truncation()
 	code := eng.Sample(seed, psi)
 	w.setJobNote(words.T("status.sampling", seed))
 	go func() {
@@ -369,6 +379,14 @@ func (w *Window) openSeed(seed uint64) {
 			w.setPicture(document.Source{Kind: document.SeedSource, Name: strconv.FormatUint(seed, 10), Seed: seed, Truncation: psi}, f)
 		})
 	}()
+}
+
+// truncation is the model's own for random pictures.
+func (w *Window) truncation() float64 {
+	if psi := w.info.Manifest.Truncation.Psi; psi != 0 {
+		return psi
+	}
+	return 0.7
 }
 
 // setPicture makes a frame the document's picture.
@@ -570,10 +588,7 @@ func (w *Window) fillStrip(first uint64) {
 	}
 	w.showStrip()
 	eng := w.eng
-	psi := w.info.Manifest.Truncation.Psi
-	if psi == 0 {
-		psi = 0.7
-	}
+	psi := w.truncation()
 	todo := slices.DeleteFunc(slices.Clone(w.sampleSeeds), func(s uint64) bool { return w.sampleThumb[s] != nil })
 	go func() {
 		for _, s := range todo {
@@ -589,6 +604,10 @@ func (w *Window) fillStrip(first uint64) {
 				if seq == w.sampleSeq {
 					w.sampleThumb[s] = t
 					w.showStrip()
+					if f.Elapsed > 0 { // the first picture took the time that preparing takes, too
+						w.lastMS = float64(f.Elapsed.Microseconds()) / 1000
+						w.showDevice()
+					}
 				}
 			})
 		}

@@ -347,6 +347,7 @@ func (w *Window) buildDock() {
 		},
 		"edits": {
 			ID: "edits", Title: words.T("panel.edits"), Content: container.NewVScroll(w.edits), Least: 70, Weight: 90,
+			Most:    func() float32 { return w.edits.MinSize().Height + 4 },
 			Actions: []fyne.CanvasObject{control.NewSmallButton("reset", words.T("action.vector.reset"), run("vector.reset"))},
 		},
 		"library": {
