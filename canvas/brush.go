@@ -9,8 +9,9 @@ type BrushTool struct {
 }
 
 var (
-	_ Tool   = (*BrushTool)(nil)
-	_ Ringed = (*BrushTool)(nil)
+	_ Tool     = (*BrushTool)(nil)
+	_ Ringed   = (*BrushTool)(nil)
+	_ Snapping = (*BrushTool)(nil)
 )
 
 // ID returns "brush".
@@ -18,6 +19,9 @@ func (*BrushTool) ID() string { return "brush" }
 
 // Ring says that the ring of the brush is shown.
 func (*BrushTool) Ring() {}
+
+// Snaps says that the path follows edges.
+func (*BrushTool) Snaps() {}
 
 // Outline returns nil: what the brush does is seen at once.
 func (*BrushTool) Outline() []Path { return nil }

@@ -209,13 +209,19 @@ func TestEraseToOriginal(t *testing.T) {
 	checkCounts(t, e.c)
 }
 
+// times is how often a random test repeats itself: fewer times under the race
+// detector, and with -short.
+func times(n int) int {
+	if racing || testing.Short() {
+		return n / 8
+	}
+	return n
+}
+
 // Random walks of do, undo and redo end in the state that a replay predicts.
 func TestUndoWalk(t *testing.T) {
 	// More than are ever kept would drop states the test still counts on.
-	steps := 10000
-	if testing.Short() {
-		steps = 1000
-	}
+	steps := times(10000)
 	rng := rand.New(rand.NewPCG(5, 6))
 	e := newEasel(t, patches(130, 100, 8, rng))
 	states := [][]byte{pixels(e.c)} // states[i] is the state after i changes
@@ -354,7 +360,11 @@ func randomOperation(t testing.TB, e *easel, rng *rand.Rand) {
 // 200 full-size strokes on 1024² use less than 256 MB and undo to the start.
 func TestHistoryMemory(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	base := blank(1024, 1024)
+	side := 1024
+	if racing {
+		side = 256
+	}
+	base := blank(side, side)
 	for i := range base.Pix { // noise: the worst case for the code
 		base.Pix[i] = uint8(rng.IntN(8))
 	}
@@ -365,10 +375,11 @@ func TestHistoryMemory(t *testing.T) {
 		e.SetClass(uint8(i % 8))
 		if i%20 == 0 {
 			e.use(t, "brush")
-			e.drag(pts(0, 256, 1024, 256, 1024, 768, 0, 768))
+			w := float64(side)
+			e.drag(pts(0, w/4, w, w/4, w, w*3/4, 0, w*3/4))
 		} else {
 			e.use(t, "rectangle") // the same pixels at less cost
-			e.drag(pts(0, 0, 1023, 1023))
+			e.drag(pts(0, 0, float64(side-1), float64(side-1)))
 		}
 	}
 	undo, _ := e.hist.Len()

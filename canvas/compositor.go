@@ -34,6 +34,8 @@ type Look struct {
 	Region bool
 	// Doubt hatches where the model is uncertain, if it said so.
 	Doubt bool
+	// Heat shows where something is strong, from yellow to red, if it was given.
+	Heat bool
 	// Mirror shows everything mirrored left to right.
 	Mirror bool
 	// Compare shows the picture before.
@@ -56,6 +58,7 @@ type Compositor struct {
 	picture *image.RGBA
 	before  *image.RGBA
 	doubt   *image.Gray
+	heat    *image.Gray
 	look    Look
 	blend   blendTable
 	rows    sync.Pool // of *[]uint8: scratch of the smaller levels
@@ -104,6 +107,16 @@ func (k *Compositor) SetDoubt(m *image.Gray) error {
 		return err
 	}
 	k.doubt = m
+	return nil
+}
+
+// SetHeat gives how strong something is at each pixel, from 0 for not at all to
+// 255: how much the picture changed where it should not. Nil is nowhere.
+func (k *Compositor) SetHeat(m *image.Gray) error {
+	if err := k.checkSize("heat map", m == nil, func() image.Rectangle { return m.Rect }); err != nil {
+		return err
+	}
+	k.heat = m
 	return nil
 }
 
@@ -410,6 +423,13 @@ func (k *Compositor) part(dst []uint8, y, x0, x1 int, picture *image.RGBA, befor
 		if k.look.Doubt && k.doubt != nil {
 			k.hatchDoubt(dst, y, a, k.doubt.Pix[y*k.doubt.Stride+a:y*k.doubt.Stride+b])
 		}
+		if k.look.Heat && k.heat != nil {
+			for i, v := range k.heat.Pix[y*k.heat.Stride+a : y*k.heat.Stride+b] {
+				if v >= HeatFrom {
+					glow(dst[4*i:], v)
+				}
+			}
+		}
 	}
 	if k.look.Mirror {
 		for i, j := 0, len(dst)-4; i < j; i, j = i+4, j-4 {
@@ -515,6 +535,14 @@ func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
 			shade(dst[4*i:4*i+4:4*i+4], 255, 120, 0)
 		}
 	}
+}
+
+// HeatFrom is the heat (0 to 255) from which a pixel is coloured.
+const HeatFrom = 16
+
+// glow colours a pixel by its heat: yellow and thin, to red and dense.
+func glow(p []uint8, heat uint8) {
+	tint(p, 255, uint8((255-uint32(heat))*220/255), 0, 72+uint32(heat)*136/255)
 }
 
 // tint mixes a share of a colour, in 256ths, into the pixel.

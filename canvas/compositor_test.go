@@ -255,7 +255,7 @@ func TestTilesFollowChanges(t *testing.T) {
 		}
 	})
 	l := canvas.Look{Overlay: 0.5, Region: true}
-	for step := range 120 {
+	for step := range times(120) {
 		switch rng.IntN(5) {
 		case 0:
 			l.Contour = !l.Contour

@@ -5,8 +5,9 @@ package canvas
 type EraserTool struct{ stroke stroke }
 
 var (
-	_ Tool   = (*EraserTool)(nil)
-	_ Ringed = (*EraserTool)(nil)
+	_ Tool     = (*EraserTool)(nil)
+	_ Ringed   = (*EraserTool)(nil)
+	_ Snapping = (*EraserTool)(nil)
 )
 
 // ID returns "erase".
@@ -14,6 +15,9 @@ func (*EraserTool) ID() string { return "erase" }
 
 // Ring says that the ring of the brush is shown.
 func (*EraserTool) Ring() {}
+
+// Snaps says that the path follows edges.
+func (*EraserTool) Snaps() {}
 
 // Outline returns nil: what the eraser does is seen at once.
 func (*EraserTool) Outline() []Path { return nil }

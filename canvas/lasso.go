@@ -7,10 +7,16 @@ type LassoTool struct {
 	ink    Ink
 }
 
-var _ Tool = (*LassoTool)(nil)
+var (
+	_ Tool     = (*LassoTool)(nil)
+	_ Snapping = (*LassoTool)(nil)
+)
 
 // ID returns "lasso".
 func (*LassoTool) ID() string { return "lasso" }
+
+// Snaps says that the path follows edges.
+func (*LassoTool) Snaps() {}
 
 // Outline returns the loop so far.
 func (t *LassoTool) Outline() []Path {

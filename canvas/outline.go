@@ -9,8 +9,9 @@ type OutlineTool struct {
 }
 
 var (
-	_ Tool   = (*OutlineTool)(nil)
-	_ Ringed = (*OutlineTool)(nil)
+	_ Tool     = (*OutlineTool)(nil)
+	_ Ringed   = (*OutlineTool)(nil)
+	_ Snapping = (*OutlineTool)(nil)
 )
 
 // ID returns "outline".
@@ -18,6 +19,9 @@ func (*OutlineTool) ID() string { return "outline" }
 
 // Ring says that the ring of the brush is shown.
 func (*OutlineTool) Ring() {}
+
+// Snaps says that the path follows edges.
+func (*OutlineTool) Snaps() {}
 
 // Outline returns nil: the outline is painted at once.
 func (*OutlineTool) Outline() []Path { return nil }

@@ -11,10 +11,16 @@ type PolygonTool struct {
 	erase  bool
 }
 
-var _ Tool = (*PolygonTool)(nil)
+var (
+	_ Tool     = (*PolygonTool)(nil)
+	_ Snapping = (*PolygonTool)(nil)
+)
 
 // ID returns "polygon".
 func (*PolygonTool) ID() string { return "polygon" }
+
+// Snaps says that the path follows edges.
+func (*PolygonTool) Snaps() {}
 
 // Outline returns the corners and the side that follows the pointer.
 func (t *PolygonTool) Outline() []Path {

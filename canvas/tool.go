@@ -2,6 +2,7 @@ package canvas
 
 import (
 	"fmt"
+	"image"
 	"time"
 )
 
@@ -92,6 +93,9 @@ type Painter struct {
 	Brush Brush
 	// FillEverywhere makes the fill tool ignore connection.
 	FillEverywhere bool
+	// Snap is the reach in pixels within which strokes are drawn onto the edges
+	// of the picture, 0 for none. Ctrl lets go of them.
+	Snap int
 	// SmoothRadius is the reach in pixels of the smooth brush, 1 to 16.
 	SmoothRadius int
 	// Layer is what tools leave: Paint, MarkKeep, MarkFree or Unmark.
@@ -109,6 +113,8 @@ type Painter struct {
 	OnState func()
 
 	canvas   *Canvas
+	picture  *image.RGBA // whose edges are snapped to
+	loose    Point       // where the pointer was, before snapping
 	tools    []Tool
 	tool     Tool
 	previous Tool
@@ -311,7 +317,12 @@ func (p *Painter) Handle(e Event) {
 		p.stateChanged()
 		return
 	}
-	t.Handle(p, e)
+	switch e.Kind {
+	case Press, Drag, Release, Hover:
+		p.snapped(t, e)
+	default:
+		t.Handle(p, e)
+	}
 	p.stateChanged()
 }
 

@@ -417,7 +417,7 @@ func TestLockedClassesNeverChange(t *testing.T) {
 	for _, k := range locked {
 		e.c.Protection.Locked[k] = true
 	}
-	for range 1000 {
+	for range times(1000) {
 		e.SetClass(uint8(rng.IntN(8)))
 		e.Brush = canvas.Brush{Shape: canvas.Shape(rng.IntN(3)), Size: 1 + rng.IntN(40)}
 		e.c.Symmetry.On = rng.IntN(3) == 0
@@ -1004,7 +1004,7 @@ func TestDirtyRectangles(t *testing.T) {
 	var dirty []image.Rectangle
 	e.c.Subscribe(func(r image.Rectangle) { dirty = append(dirty, r) })
 	n := 140 * 100
-	for step := range 600 {
+	for step := range times(600) {
 		dirty = dirty[:0]
 		switch rng.IntN(6) {
 		case 0:

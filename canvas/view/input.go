@@ -106,6 +106,8 @@ func (p *Pane) MouseDown(e *desktop.MouseEvent) {
 		p.updateRing()
 	case e.Button == desktop.MouseButtonPrimary && p.onDivider(e.Position):
 		p.input.gesture = draggingDivider
+	case e.Button == desktop.MouseButtonPrimary && s.OnPress != nil && s.OnPress(p, p.toPicture(e.Position)):
+		p.input.down = 0
 	case e.Button == desktop.MouseButtonPrimary && e.Modifier == fyne.KeyModifierShift && ringed:
 		p.input.gesture = maybeResize
 	default:
@@ -334,6 +336,10 @@ func (p *Pane) focus(force bool) {
 	}
 	c.Focus(p)
 }
+
+// AcceptsTab reports whether the Tab key belongs to the pane: while something is
+// suggested. Otherwise it goes to the next control.
+func (p *Pane) AcceptsTab() bool { return p.stage.suggest.part != nil }
 
 // FocusGained does nothing: the pane shows no focus of its own.
 func (p *Pane) FocusGained() {}

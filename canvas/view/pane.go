@@ -47,6 +47,7 @@ var (
 	_ fyne.Widget        = (*Pane)(nil)
 	_ fyne.Focusable     = (*Pane)(nil)
 	_ fyne.Draggable     = (*Pane)(nil)
+	_ fyne.Tabbable      = (*Pane)(nil)
 	_ fyne.Scrollable    = (*Pane)(nil)
 	_ desktop.Mouseable  = (*Pane)(nil)
 	_ desktop.Hoverable  = (*Pane)(nil)
@@ -62,6 +63,7 @@ func (s *Stage) NewPane(look canvas.Look) *Pane {
 	_ = comp.SetPicture(s.picture)
 	_ = comp.SetBefore(s.before)
 	_ = comp.SetDoubt(s.doubt)
+	_ = comp.SetHeat(s.heat)
 	p.tiles = canvas.NewTiles(comp)
 	p.inner = container.NewWithoutLayout()
 	p.clip = container.NewClip(p.inner)
@@ -443,14 +445,17 @@ func (p *Pane) updateVectors() {
 	size := p.pixelSize()
 	k := p.units()
 	p.lines.begin()
+	place := func(q canvas.Point) canvas.Point { return v.ToPane(q, size) }
 	for _, path := range s.painter.Outline() {
-		p.lines.path(path, func(q canvas.Point) canvas.Point { return v.ToPane(q, size) }, k)
+		p.lines.path(path, place, k)
+	}
+	for _, path := range s.suggest.paths {
+		p.lines.path(path, place, k)
 	}
 	c := s.painter.Canvas()
 	if c.Symmetry.On {
 		x := float64(c.Symmetry.Sum+1) / 2
-		p.lines.path(canvas.Path{Points: []canvas.Point{{X: x, Y: 0}, {X: x, Y: float64(c.Bounds().Dy())}}},
-			func(q canvas.Point) canvas.Point { return v.ToPane(q, size) }, k)
+		p.lines.path(canvas.Path{Points: []canvas.Point{{X: x, Y: 0}, {X: x, Y: float64(c.Bounds().Dy())}}}, place, k)
 	}
 	stack := p.lines.end()
 

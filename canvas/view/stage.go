@@ -48,6 +48,9 @@ type Stage struct {
 	OnRune func(r rune)
 	// OnKeyDown and OnKeyUp get keys going down and up, without repeats.
 	OnKeyDown, OnKeyUp func(key *fyne.KeyEvent)
+	// OnPress gets the place of each press of the primary button in a pane before
+	// the tool does, and reports whether it took it.
+	OnPress func(p *Pane, at canvas.Point) bool
 	// OnView is called when zoom, place or look changed.
 	OnView func()
 
@@ -57,6 +60,8 @@ type Stage struct {
 	picture  *image.RGBA
 	before   *image.RGBA
 	doubt    *image.Gray
+	heat     *image.Gray
+	suggest  suggestion
 
 	compare    CompareMode
 	holdBefore bool
@@ -128,6 +133,7 @@ func (s *Stage) tell(fn func()) {
 }
 
 func (s *Stage) pixelsChanged(dirty image.Rectangle) {
+	s.dropSuggestion()
 	for _, p := range s.panes {
 		p.tiles.Changed(dirty)
 	}
@@ -159,38 +165,52 @@ func (s *Stage) Motion(at fyne.Position) {
 
 // SetPicture shows another picture, opaque and of the canvas's size, with its
 // origin at (0, 0). The stage reads it until the next call; to change it, give a
-// new one or call again.
+// new one or call again. Strokes that snap follow its edges.
 func (s *Stage) SetPicture(m *image.RGBA) error {
-	for _, p := range s.panes {
-		if err := p.comp.SetPicture(m); err != nil {
-			return err
-		}
+	err := s.give(func(k *canvas.Compositor) error { return k.SetPicture(m) })
+	if err == nil {
+		s.picture = m
+		s.painter.SetPicture(m)
 	}
-	s.picture = m
-	s.redrawAll()
-	return nil
+	return err
 }
 
 // SetBefore gives the picture to compare with. Nil ends comparing.
 func (s *Stage) SetBefore(m *image.RGBA) error {
-	for _, p := range s.panes {
-		if err := p.comp.SetBefore(m); err != nil {
-			return err
-		}
+	err := s.give(func(k *canvas.Compositor) error { return k.SetBefore(m) })
+	if err == nil {
+		s.before = m
 	}
-	s.before = m
-	s.redrawAll()
-	return nil
+	return err
 }
 
 // SetDoubt gives the model's uncertainty of each pixel, 255 the most, or nil.
 func (s *Stage) SetDoubt(m *image.Gray) error {
+	err := s.give(func(k *canvas.Compositor) error { return k.SetDoubt(m) })
+	if err == nil {
+		s.doubt = m
+		s.readout()
+	}
+	return err
+}
+
+// SetHeat gives the heat of each pixel, 255 the most, or nil; panes show it whose
+// look says so.
+func (s *Stage) SetHeat(m *image.Gray) error {
+	err := s.give(func(k *canvas.Compositor) error { return k.SetHeat(m) })
+	if err == nil {
+		s.heat = m
+	}
+	return err
+}
+
+// give gives something to the compositors of all panes and draws them anew.
+func (s *Stage) give(set func(*canvas.Compositor) error) error {
 	for _, p := range s.panes {
-		if err := p.comp.SetDoubt(m); err != nil {
+		if err := set(p.comp); err != nil {
 			return err
 		}
 	}
-	s.doubt = m
 	s.redrawAll()
 	return nil
 }
@@ -345,6 +365,7 @@ func (s *Stage) readout() {
 // pointerAt notes where the pointer is, in picture coordinates.
 func (s *Stage) pointerAt(p *Pane, at canvas.Point) {
 	s.pointer, s.at = p, at
+	s.lookForSuggestion()
 	for _, pane := range s.panes {
 		pane.updatePointer()
 	}
@@ -356,6 +377,7 @@ func (s *Stage) pointerGone(p *Pane) {
 		return
 	}
 	s.pointer = nil
+	s.lookForSuggestion()
 	for _, pane := range s.panes {
 		pane.updatePointer()
 	}
