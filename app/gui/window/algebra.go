@@ -163,7 +163,8 @@ func (a *algebra) use(op string) {
 		a.ops[i].Active = o.id == op
 		a.ops[i].Refresh()
 	}
-	var what fyne.CanvasObject = container.NewWithoutLayout()
+	// The other operations have no options, so there is room to say what they do.
+	var what fyne.CanvasObject = container.NewVBox(layout.NewSpacer(), soft(words.T("algebra."+op+"-tip")), layout.NewSpacer())
 	switch op {
 	case "restrict":
 		a.bars.SetEnergy(a.of[0].Energy())

@@ -107,7 +107,7 @@ func (w *Window) bind() {
 	set("vector.keep", func() bool { _, ok := w.current(); return picture() && (ok || finished()) }, w.keepVector)
 	set("vector.import", ready, func() {
 		w.askFile(dialogs.Request{Kind: dialogs.Open, Title: words.T("action.vector.import"), Filters: []dialogs.Filter{
-			{Name: words.T("filter.vectors"), Exts: []string{"safetensors", "npy", "zip"}},
+			{Name: words.T("filter.vectors"), Exts: []string{"safetensors", "npy", "pickle", "pkl", "zip"}},
 		}}, w.openPath)
 	})
 	any := func() bool { return w.lib != nil && len(w.library.Picked()) > 0 }
@@ -117,11 +117,13 @@ func (w *Window) bind() {
 	set("vector.axes", picture, w.browseAxes)
 	set("vector.part", picture, w.takePart)
 	set("vector.about", one, func() { w.aboutVector(w.library.Picked()[0]) })
+	set("vector.compare", func() bool { return w.lib != nil && len(w.library.Picked()) == 2 }, w.compareVectors)
 	set("vector.combine", any, w.combineVectors)
 	set("vector.rename", one, w.renameVector)
 	set("vector.tags", any, w.tagVectors)
 	set("vector.duplicate", any, w.duplicateVectors)
 	set("vector.delete", any, w.deleteVectors)
+	set("vector.trash", func() bool { return w.lib != nil }, w.showTrash)
 	set("vector.export", func() bool { return w.lib != nil && w.library.Selected() != "" }, func() { w.exportVector(w.library.Selected()) })
 	onEdit := func(f func(id string)) func() {
 		return func() {

@@ -13,6 +13,7 @@ import (
 	"latentbrush/app/gui/dialogs"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
+	"latentbrush/engine"
 	"latentbrush/engine/latent"
 	"latentbrush/vectors"
 )
@@ -206,19 +207,80 @@ func (w *Window) keepEdit(id document.EditID) {
 			return
 		}
 		v.Tags = tags
-		if w.before != nil && w.shown != nil {
-			v.Before, v.After = thumb(w.before, 128), thumb(w.shown, 128)
-		}
-		entry, err := w.lib.Add(v)
-		if err != nil {
-			w.fail(err)
-			return
-		}
-		w.check(w.doc.LinkEdit(id, entry.ID, v))
-		w.added(entry)
-		w.trace("vector %s", name)
-		w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
+		w.inherit(v, e)
+		w.portray(id, v, func() {
+			entry, err := w.lib.Add(v)
+			if err != nil {
+				w.fail(err)
+				return
+			}
+			w.check(w.doc.LinkEdit(id, entry.ID, v))
+			w.added(entry)
+			w.trace("vector %s", name)
+			w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
+		})
 	})
+}
+
+// inherit gives a vector that is kept from an edit the facts of the library's vector that the edit was
+// made from: all of them when it is that vector, where it came from when its strength was changed.
+func (w *Window) inherit(v *vectors.Vector, e document.Edit) {
+	if e.Library == "" || e.RefinedNow() {
+		return
+	}
+	of, err := w.lib.Load(e.Library)
+	if err != nil || of.Content != e.Content {
+		return
+	}
+	if of.Content == v.Content {
+		v.Author, v.Licence, v.Notes = of.Author, of.Licence, of.Notes
+		v.Learnt, v.Calibration, v.Generalisation, v.Recipe, v.Sheet = of.Learnt, of.Calibration, of.Generalisation, of.Recipe, of.Sheet
+		return
+	}
+	if scaled, err := vectors.Scale(v.Name, of, e.Strength); err == nil && scaled.Content == v.Content {
+		v.Author, v.Licence, v.Learnt, v.Calibration, v.Recipe = scaled.Author, scaled.Licence, scaled.Learnt, scaled.Calibration, scaled.Recipe
+	}
+}
+
+// portray gives a vector made of an edit its pictures, without the edit and with it, and then calls
+// done. The panes have them when it is the only edit in use; beside others both are rendered.
+func (w *Window) portray(id document.EditID, v *vectors.Vector, done func()) {
+	alone, on := true, false
+	for _, e := range w.doc.Scene().Stack {
+		switch {
+		case e.ID == id:
+			on = e.On
+		case e.On && e.Strength != 0:
+			alone = false
+		}
+	}
+	if alone && on && w.before != nil && w.shown != nil {
+		v.Before, v.After = thumb(w.before, 128), thumb(w.shown, 128)
+		done()
+		return
+	}
+	eng, doc, without := w.eng, w.doc, w.doc.Code()
+	if on {
+		without = without.Sub(v.Delta)
+	}
+	go func() {
+		before, err := eng.Render(w.ctx, without, engine.RenderOptions{})
+		var after engine.Frame
+		if err == nil {
+			after, err = eng.Render(w.ctx, without.Add(v.Delta), engine.RenderOptions{})
+		}
+		w.later(func() {
+			if w.doc != doc {
+				return
+			}
+			if err != nil { // it is kept all the same
+				w.log(err.Error())
+			} else {
+				v.Before, v.After = thumb(before.Picture, 128), thumb(after.Picture, 128)
+			}
+			done()
+		})
+	}()
 }
 
 // splitTags takes #words out of a name.
@@ -250,7 +312,7 @@ func (w *Window) showLibrary() {
 	}
 	var items []control.Thumb
 	for _, e := range w.found(q) {
-		t := control.Thumb{Key: e.ID, Name: vectorName(e), Image: w.thumbs[e.ID], Star: e.Rating > 0, Stars: strconv.Itoa(e.Rating), Detail: w.vectorDetail(e)}
+		t := control.Thumb{Key: e.ID, Name: vectorName(e), Image: w.thumbs[thumbKey(e)], Star: e.Rating > 0, Stars: strconv.Itoa(e.Rating), Detail: w.vectorDetail(e)}
 		switch {
 		case e.Err != nil:
 			t.Faded, t.Broken, t.Image, t.Detail = true, true, nil, words.T("library.broken", e.Name, sentence(e.Err))
@@ -314,21 +376,26 @@ func (w *Window) vectorDetail(e vectors.Entry) string {
 	return strings.Join(parts, " · ")
 }
 
+// thumbKey tells a vector from another that later has its id.
+func thumbKey(e vectors.Entry) string {
+	return e.ID + " " + e.Content + " " + strconv.FormatInt(e.Created.Unix(), 36)
+}
+
 // loadThumbs reads the preview pictures that are missing, in the background.
 func (w *Window) loadThumbs() {
 	lib := w.lib
-	var todo []string
+	todo := map[string]string{} // ids by key
 	for _, e := range lib.Search(vectors.Query{}) {
-		if _, ok := w.thumbs[e.ID]; !ok && e.Err == nil {
-			todo = append(todo, e.ID)
-			w.thumbs[e.ID] = nil
+		if _, ok := w.thumbs[thumbKey(e)]; !ok && e.Err == nil {
+			todo[thumbKey(e)] = e.ID
+			w.thumbs[thumbKey(e)] = nil
 		}
 	}
 	if len(todo) == 0 {
 		return
 	}
 	go func() {
-		for _, id := range todo {
+		for key, id := range todo {
 			v, err := lib.Load(id)
 			if err != nil || v.After == nil {
 				continue
@@ -336,7 +403,7 @@ func (w *Window) loadThumbs() {
 			t := thumb(v.After, 96)
 			w.later(func() {
 				if w.lib == lib {
-					w.thumbs[id] = t
+					w.thumbs[key] = t
 				}
 			})
 		}

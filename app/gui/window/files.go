@@ -185,7 +185,7 @@ func (w *Window) openPath(path string) {
 		w.guard(func() { w.openProject(path) })
 	case ext == document.ScriptExt:
 		w.guard(func() { w.openScript(path) })
-	case ext == vectors.Ext, ext == ".npy":
+	case ext == vectors.Ext, ext == ".npy", ext == ".pickle", ext == ".pkl":
 		w.importVector(path)
 	case slices.Contains(pictureExts, strings.TrimPrefix(ext, ".")):
 		w.openPicture(path)

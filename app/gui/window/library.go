@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 
 	"latentbrush/app/document"
+	"latentbrush/app/gui/action"
 	"latentbrush/app/gui/control"
 	"latentbrush/app/gui/dialogs"
 	"latentbrush/app/gui/look"
@@ -52,6 +53,7 @@ type shelf struct {
 	opened struct {
 		algebra  *algebra
 		examples *examples
+		part     *partSheet
 		crop     *cropSheet
 		paste    *control.Framed
 	}
@@ -303,43 +305,76 @@ func (w *Window) changedVector(_ vectors.Entry, err error) {
 	w.showEdits()
 }
 
+// changeVectors changes vectors of the library, says so, and can be undone.
+func (w *Window) changeVectors(es []vectors.Entry, text string, change func(id string) (vectors.Entry, error)) {
+	lib := w.lib
+	var done []vectors.Entry // as they were
+	for _, e := range es {
+		_, err := change(e.ID)
+		w.changedVector(e, err)
+		if err == nil {
+			done = append(done, e)
+		}
+	}
+	if len(done) == 0 {
+		return
+	}
+	w.toasts.Show(text, look.Accent, words.T("action.edit.undo"), func() {
+		for _, e := range done {
+			w.changedVector(lib.Update(e.ID, func(v *vectors.Vector) error {
+				v.Name, v.Tags, v.Rating = e.Name, e.Tags, e.Rating
+				return nil
+			}))
+		}
+	})
+}
+
+// pickedChangeable are the picked vectors that can be read and changed.
+func (w *Window) pickedChangeable() []vectors.Entry {
+	return slices.DeleteFunc(w.pickedOwn(), func(e vectors.Entry) bool { return e.Err != nil })
+}
+
 func (w *Window) renameVector() {
-	own := w.pickedOwn()
-	if len(own) != 1 || own[0].Err != nil {
+	own := w.pickedChangeable()
+	if len(own) != 1 {
 		w.say(words.T("library.one-own"))
 		return
 	}
 	e := own[0]
 	w.prompt(words.T("action.vector.rename"), words.T("vector.name"), e.Name, words.T("ok"), func(n string) {
-		w.changedVector(w.lib.Rename(e.ID, n))
+		if n != e.Name {
+			w.changeVectors(own, words.T("library.renamed", e.Name, n), func(id string) (vectors.Entry, error) { return w.lib.Rename(id, n) })
+		}
 	})
 }
 
 func (w *Window) tagVectors() {
-	var own []vectors.Entry
-	for _, e := range w.pickedOwn() {
-		if e.Err == nil {
-			own = append(own, e)
-		}
-	}
+	own := w.pickedChangeable()
 	if len(own) == 0 {
 		w.say(words.T("library.one-own"))
 		return
 	}
 	w.prompt(words.T("action.vector.tags"), words.T("library.tags-text"), strings.Join(own[0].Tags, " "), words.T("ok"), func(n string) {
-		for _, e := range own {
-			w.changedVector(w.lib.SetTags(e.ID, strings.Fields(strings.ReplaceAll(n, "#", ""))...))
+		tags := strings.Fields(strings.ReplaceAll(n, "#", ""))
+		text := words.T("library.tagged", own[0].Name)
+		if len(own) > 1 {
+			text = words.T("library.tagged-many", len(own))
 		}
+		w.changeVectors(own, text, func(id string) (vectors.Entry, error) { return w.lib.SetTags(id, tags...) })
 	})
 }
 
 // rateVectors gives the picked vectors stars.
 func (w *Window) rateVectors(stars int) {
-	for _, e := range w.pickedOwn() {
-		if e.Err == nil {
-			w.changedVector(w.lib.Rate(e.ID, stars))
-		}
+	own := w.pickedChangeable()
+	if len(own) == 0 {
+		return
 	}
+	text := words.T("library.rated", own[0].Name, stars)
+	if len(own) > 1 {
+		text = words.T("library.rated-many", len(own), stars)
+	}
+	w.changeVectors(own, text, func(id string) (vectors.Entry, error) { return w.lib.Rate(id, stars) })
 }
 
 func (w *Window) duplicateVectors() {
@@ -384,6 +419,48 @@ func (w *Window) deleteVectors() {
 	})
 }
 
+// showTrash lists the deleted vectors; a click brings one back.
+func (w *Window) showTrash() {
+	gone, err := w.lib.Trash()
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	if len(gone) == 0 {
+		w.say(words.T("library.trash-empty"))
+		return
+	}
+	const forGood = "/" // no id has a slash
+	lib := w.lib
+	control.ShowFinder(w.canvas(), words.T("library.trash-hint"), func(q string) []control.FinderRow {
+		var rows []control.FinderRow
+		for _, e := range gone {
+			if _, ok := action.Fuzzy(q, e.Name); ok {
+				rows = append(rows, control.FinderRow{Key: e.ID, Text: e.Name, Note: strings.Join(e.Tags, " "), Icon: "undo"})
+			}
+		}
+		return append(rows, control.FinderRow{Key: forGood, Text: words.T("library.trash-clear", len(gone)), Icon: "trash"})
+	}, func(id string) {
+		if id == forGood {
+			w.ask(words.T("library.trash-title"), words.T("library.trash-ask", len(gone)), []string{words.T("library.trash-keep"), words.T("library.trash-go")}, func(i int) {
+				if i == 1 && w.lib == lib {
+					w.check(lib.EmptyTrash())
+				}
+			})
+			return
+		}
+		e, err := lib.Undelete(id)
+		w.changedVector(e, err)
+		if err == nil {
+			w.dock.Open("library")
+			w.library.Pick()
+			w.library.Select(e.ID)
+			w.findTwins()
+			w.trace("restored %s", e.ID)
+		}
+	})
+}
+
 // vectorMenu is the menu of the picked vectors of the library.
 func (w *Window) vectorMenu(id string, at fyne.Position) {
 	if _, err := w.lib.Entry(id); err != nil {
@@ -414,6 +491,7 @@ func (w *Window) vectorMenu(id string, at fyne.Position) {
 			}
 		}),
 		item("action.vector.about", one && len(good) == 1, func() { w.aboutVector(picked[0].ID) }),
+		item("action.vector.compare", len(good) == 2, w.compareVectors),
 		item("action.vector.combine", len(good) > 0, w.combineVectors),
 		fyne.NewMenuItemSeparator(),
 		item("action.vector.rename", len(own) == 1 && one && len(good) == 1, w.renameVector),
@@ -534,13 +612,19 @@ func (w *Window) importPack(path string) {
 			w.showLibrary()
 			w.findTwins()
 			var ids []string
+			var foreign []vectors.Entry
 			for _, e := range done.Added {
-				ids = append(ids, e.ID)
+				if ids = append(ids, e.ID); !e.Model.Fits(w.doc.Space().Model) {
+					foreign = append(foreign, e)
+				}
 			}
 			w.library.Pick(ids...)
 			text, hue := words.T("pack.added", len(done.Added), done.Pack.Name, done.Pack.Licence), look.Good
 			if len(done.Known) > 0 {
 				text += " " + words.T("pack.known", len(done.Known))
+			}
+			if len(foreign) > 0 {
+				text, hue = text+" "+words.T("pack.foreign", len(foreign), foreign[0].Model.String()), look.Warn
 			}
 			if len(done.Failed) > 0 {
 				text, hue = text+" "+words.T("pack.failed", len(done.Failed), sentence(done.Failed[0])), look.Warn

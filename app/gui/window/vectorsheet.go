@@ -228,6 +228,16 @@ func (w *Window) factsOf(e vectors.Entry, v *vectors.Vector) [][2]string {
 	case ok:
 		put("fact.safe", words.T("fact.range", control.FormatStrength(lo), control.FormatStrength(hi)))
 	}
+	if g := v.Generalisation; len(g.Readings) > 0 {
+		var changes []string
+		for _, r := range g.Readings[:min(len(g.Readings), 5)] {
+			changes = append(changes, fmt.Sprintf("%s %+.1f σ", r.Name, r.Change))
+		}
+		put("fact.changes", strings.Join(changes, ", "))
+	}
+	if p := v.Generalisation.SamePerson; p > 0 {
+		put("fact.same", fmt.Sprintf("%.2f", p))
+	}
 	put("fact.rows", words.T("fact.rows-of", len(v.RowsUsed), v.Rows))
 	put("fact.model", v.Model.String())
 	put("fact.author", v.Author)
