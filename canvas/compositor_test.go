@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden images anew")
 
-// gradient is a picture without two equal neighbours.
-func gradient(w, h int) *image.RGBA {
+// slope is a picture without two equal neighbours.
+func slope(w, h int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
@@ -43,7 +43,7 @@ func scene(t testing.TB, w, h int) (*canvas.Compositor, *easel) {
 	e.drag(pts(float64(w)*0.1, float64(h)*0.9))
 	e.Layer = canvas.Paint
 	k := canvas.NewCompositor(e.c)
-	if err := k.SetPicture(gradient(w, h)); err != nil {
+	if err := k.SetPicture(slope(w, h)); err != nil {
 		t.Fatal(err)
 	}
 	before := image.NewRGBA(e.c.Bounds())
@@ -57,6 +57,14 @@ func scene(t testing.TB, w, h int) (*canvas.Compositor, *easel) {
 		doubt.Pix[i] = uint8(max(0, 255-6*int(math.Hypot(float64(x), float64(y)))))
 	}
 	if err := k.SetDoubt(doubt); err != nil {
+		t.Fatal(err)
+	}
+	heat := image.NewGray(e.c.Bounds())
+	for i := range heat.Pix {
+		x, y := i%w-w/4, i/w-h/2
+		heat.Pix[i] = uint8(max(0, 255-8*int(math.Hypot(float64(x), float64(y)))))
+	}
+	if err := k.SetHeat(heat); err != nil {
 		t.Fatal(err)
 	}
 	return k, e
@@ -74,7 +82,7 @@ func TestOverlayBlend(t *testing.T) {
 	e.c.Protection.Hidden[4] = true
 	for _, a := range []float64{0, 0.3, 0.5, 1} {
 		k.SetLook(canvas.Look{Overlay: a})
-		img, pic := full(k, 0), gradient(40, 30)
+		img, pic := full(k, 0), slope(40, 30)
 		for i, class := range e.c.Labels().Pix {
 			c := palette[class].(color.RGBA)
 			for j, part := range []uint8{c.R, c.G, c.B} {
@@ -98,7 +106,7 @@ func TestOverlayBlend(t *testing.T) {
 func TestContourPixels(t *testing.T) {
 	k, e := scene(t, 50, 40)
 	k.SetLook(canvas.Look{Overlay: 1, Contour: true})
-	img, pic := full(k, 0), gradient(50, 40)
+	img, pic := full(k, 0), slope(50, 40)
 	labels := e.c.Labels()
 	drawn := 0
 	for y := range 40 {
@@ -169,6 +177,53 @@ func TestHatchingShowsTheRegion(t *testing.T) {
 	}
 	if in < 30 || keep < 30 {
 		t.Errorf("%d pixels hatched in the region, %d in the keep layer", in, keep)
+	}
+}
+
+// Heat and uncertainty are drawn exactly where they are strong enough, at every
+// level that shows single pixels, and heat is the redder the more there is.
+func TestHeatAndDoubt(t *testing.T) {
+	k, _ := scene(t, 64, 48)
+	plain := full(k, 0)
+	k.SetLook(canvas.Look{Heat: true})
+	hot := full(k, 0)
+	k.SetLook(canvas.Look{Doubt: true})
+	doubtful := full(k, 0)
+	var warm, hatched, certain int
+	for y := range 48 {
+		for x := range 64 {
+			v := max(0, 255-8*int(math.Hypot(float64(x-16), float64(y-24))))
+			p, q := plain.RGBAAt(x, y), hot.RGBAAt(x, y)
+			switch {
+			case v < canvas.HeatFrom && p != q:
+				t.Fatalf("(%d,%d) is coloured at a heat of %d", x, y, v)
+			case v >= canvas.HeatFrom && p == q:
+				t.Fatalf("(%d,%d) is not coloured at a heat of %d", x, y, v)
+			case v > 240 && (q.R < 180 || q.G > 90):
+				t.Fatalf("(%d,%d) is %v at a heat of %d: not red", x, y, q, v)
+			case v >= canvas.HeatFrom:
+				warm++
+			}
+			d, ok := k.Doubt(x, y)
+			if !ok {
+				t.Fatal("the uncertainty is not known")
+			}
+			differs := doubtful.RGBAAt(x, y) != p
+			switch {
+			case differs && d*255 < canvas.DoubtfulFrom:
+				t.Fatalf("(%d,%d) is hatched at an uncertainty of %.2f", x, y, d)
+			case differs:
+				hatched++
+			case d*255 < canvas.DoubtfulFrom:
+				certain++
+			}
+		}
+	}
+	if warm < 500 || hatched < 200 || certain < 500 {
+		t.Errorf("%d pixels warm, %d hatched, %d certain", warm, hatched, certain)
+	}
+	if _, ok := k.Doubt(64, 0); ok {
+		t.Error("outside of the picture the uncertainty is known")
 	}
 }
 
@@ -327,6 +382,7 @@ func TestGoldenLooks(t *testing.T) {
 		"labels":      {Overlay: 1, Region: true},
 		"contour":     {Overlay: 1, Contour: true},
 		"uncertainty": {Overlay: 0.3, Doubt: true},
+		"heat":        {Overlay: 0.2, Heat: true},
 		"mirror":      {Overlay: 0.5, Region: true, Mirror: true},
 		"split":       {Overlay: 0.5, Compare: canvas.CompareSplit, Divider: 40},
 	} {

@@ -114,7 +114,8 @@ func (p *Part) Outline() []Path {
 			continue
 		}
 		path := Path{Closed: true}
-		for e, dir := first, uint8(4); left[e]; {
+		dir := uint8(4)
+		for e := first; left[e]; {
 			delete(left, e)
 			if e.dir != dir {
 				path.Points = append(path.Points, Point{float64(e.at.X), float64(e.at.Y)})
@@ -127,6 +128,9 @@ func (p *Part) Outline() []Path {
 					break
 				}
 			}
+		}
+		if dir == first.dir {
+			path.Points = path.Points[1:] // begun in the middle of a side
 		}
 		paths = append(paths, path)
 	}
