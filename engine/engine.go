@@ -62,6 +62,10 @@ type Frame struct {
 	// Confidence is the probability of each pixel's label, 255 for certain; nil unless
 	// asked for.
 	Confidence *image.Gray
+	// Second is the class that comes second at each pixel, and Odds its probability
+	// divided by that of the label, 255 for as likely; nil like Confidence.
+	Second *image.Paletted
+	Odds   *image.Gray
 	// Preview marks a frame of the quick network; the full one follows.
 	Preview bool
 	// Elapsed is the time from the start of the run to the finished frame.

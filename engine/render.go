@@ -59,7 +59,8 @@ func (e *Engine) session(g *graph.Graph, width, height int) (*forward, error) {
 
 // RenderOptions asks for more than a picture and its labels.
 type RenderOptions struct {
-	// Confidence asks for the probability of each pixel's label.
+	// Confidence asks for the probability of each pixel's label, and for the class that
+	// comes second.
 	Confidence bool
 }
 
@@ -92,7 +93,11 @@ func (e *Engine) render(ctx context.Context, code latent.Code, o RenderOptions, 
 				if o.Confidence {
 					f.Confidence = image.NewGray(f.Picture.Rect)
 				}
-				f.Labels = segmentation.Labels(nil, f.Confidence, s.Output("logits"), e.model.Manifest)
+				logits := s.Output("logits")
+				f.Labels = segmentation.Labels(nil, f.Confidence, logits, e.model.Manifest)
+				if o.Confidence {
+					f.Second, f.Odds = segmentation.Second(f.Labels, logits, e.model.Manifest)
+				}
 			}
 			f.Elapsed = time.Since(begun)
 		})

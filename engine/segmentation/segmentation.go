@@ -374,6 +374,42 @@ func Labels(dst *image.Paletted, confidence *image.Gray, logits []float32, man *
 	return dst
 }
 
+// Second returns the second most likely class of every pixel of logits [classes, h, w],
+// given the most likely ones, and its probability divided by theirs as 0 … 255: 255 for
+// as likely. With one class only, it is that class, at odds of 0.
+func Second(labels *image.Paletted, logits []float32, man *model.Manifest) (*image.Paletted, *image.Gray) {
+	size := man.Size()
+	w, h, k := size.X, size.Y, len(man.Classes)
+	if len(logits) != k*w*h || labels.Rect != image.Rect(0, 0, w, h) {
+		panic(fmt.Sprintf("segmentation: %d logits for %d classes of %d × %d, labels of %v", len(logits), k, w, h, labels.Rect))
+	}
+	second := image.NewPaletted(labels.Rect, labels.Palette)
+	odds := image.NewGray(labels.Rect)
+	parallel(h, func(y0, y1 int) {
+		best := make([]float32, w)
+		for y := y0; y < y1; y++ {
+			first, ids := labels.Pix[y*labels.Stride:][:w], second.Pix[y*second.Stride:][:w]
+			copy(ids, first)
+			for x := range best {
+				best[x] = float32(math.Inf(-1))
+			}
+			for c := range k {
+				for x, v := range logits[c*w*h+y*w:][:w] {
+					if v > best[x] && uint8(c) != first[x] {
+						best[x], ids[x] = v, uint8(c)
+					}
+				}
+			}
+			out := odds.Pix[y*odds.Stride:][:w]
+			for x, v := range best {
+				most := logits[int(first[x])*w*h+y*w+x]
+				out[x] = uint8(255*math.Exp(float64(v-most)) + 0.5)
+			}
+		}
+	})
+	return second, odds
+}
+
 // parallel splits 0 … n among the processors.
 func parallel(n int, do func(from, to int)) {
 	parts := min(runtime.GOMAXPROCS(0), (n+31)/32)

@@ -246,6 +246,24 @@ func TestLabels(t *testing.T) {
 			t.Fatalf("pixel %d: confidence %d, want %g", i, confidence.Pix[i], 255/sum)
 		}
 	}
+	second, odds := segmentation.Second(labels, logits, &man)
+	if second.Pix[0] != 1 || odds.Pix[0] != 255 {
+		t.Errorf("of equal logits class %d comes second at odds of %d, want 1 at 255", second.Pix[0], odds.Pix[0])
+	}
+	for i, id := range second.Pix {
+		if id == labels.Pix[i] {
+			t.Fatalf("pixel %d: class %d is both first and second", i, id)
+		}
+		for c := range k {
+			if uint8(c) != labels.Pix[i] && logits[c*w*h+i] > logits[int(id)*w*h+i] {
+				t.Fatalf("pixel %d: class %d comes second, but %d is larger", i, id, c)
+			}
+		}
+		want := 255 * math.Exp(float64(logits[int(id)*w*h+i]-logits[int(labels.Pix[i])*w*h+i]))
+		if math.Abs(float64(odds.Pix[i])-want) > 0.51 {
+			t.Fatalf("pixel %d: odds of %d, want %g", i, odds.Pix[i], want)
+		}
+	}
 	if len(labels.Palette) != 3 {
 		t.Errorf("%d colours", len(labels.Palette))
 	}
