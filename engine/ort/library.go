@@ -121,6 +121,11 @@ func candidates(explicit string) (paths, places []string, err error) {
 	return append(paths, libraryNames(runtime.GOOS)...), places, nil
 }
 
+// telemetryEnv keeps official builds of ONNX Runtime 1.29 and newer from sending facts about models, sessions and the machine
+// to their maker, and from noting them in a file until they can. It has to be set before the library is loaded; on Windows
+// the call after loading counts.
+const telemetryEnv = "ORT_DISABLE_TELEMETRY"
+
 // load brings the library into the process, once. Later calls answer with the same path; asking for another one is
 // an error, because a process can hold only one.
 func load(explicit string) (path string, err error) {
@@ -136,11 +141,17 @@ func load(explicit string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Setenv(telemetryEnv, "1"); err != nil {
+		return "", fmt.Errorf("ort: %s cannot be set, without which the library would report its use: %w", telemetryEnv, err)
+	}
 	var refusals []string
 	for _, path := range paths {
 		onnx.SetSharedLibraryPath(path)
 		err := onnx.InitializeEnvironment()
 		if err == nil {
+			if err := onnx.DisableTelemetry(); err != nil {
+				return "", fmt.Errorf("ort: %s would report its use: %w", path, err)
+			}
 			loaded.path, loaded.arena = path, registerArena()
 			return path, nil
 		}
