@@ -21,3 +21,15 @@ func NewEvaluator(ctx context.Context, e *Engine, start latent.Code, painted *im
 	}
 	return j, j.aim(ctx, painted, region, nil, s)
 }
+
+// StepRuns is how many runs the session of optimisations has completed.
+func StepRuns(e *Engine) int {
+	runs := 0
+	_ = e.queue.do(context.Background(), true, func(context.Context) error {
+		if e.step != nil {
+			runs = e.step.session.Stats().Runs
+		}
+		return nil
+	})
+	return runs
+}
