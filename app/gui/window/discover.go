@@ -3,7 +3,6 @@ package window
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"math"
 	"slices"
@@ -245,7 +244,7 @@ func (e *examples) learn() {
 			e.result = v
 			e.keep.Disabled = false
 			e.keep.Refresh()
-			e.told.Set(words.T("examples.done", fmt.Sprintf("%.0f", v.Learnt.Accuracy*100), len(codes)))
+			e.told.Set(words.T("examples.done", percent(v.Learnt.Accuracy), len(codes)))
 			w.trace("examples %.3f", v.Learnt.Accuracy)
 			w.canvas().Focus(e.name)
 		})

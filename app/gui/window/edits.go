@@ -1,6 +1,8 @@
 package window
 
 import (
+	"image"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +51,9 @@ func (w *Window) showEdits() {
 		d := control.EditRowData{
 			ID: strconvID(e.ID), Name: e.Name, Strength: e.Strength, On: e.On, Warning: warn[i],
 			Selected: e.ID == w.selected, Strip: w.strips[e.ID],
+		}
+		if now, _ := w.current(); now.ID == e.ID && d.Strip == nil {
+			d.Strip = make([]image.Image, len(stripValues)) // its room, so that nothing moves when it comes
 		}
 		if e.RefinedNow() {
 			d.Badge = words.T("edit.refined")
@@ -368,7 +373,7 @@ func (w *Window) vectorDetail(e vectors.Entry) string {
 		parts = append(parts, words.T("library.twin", t))
 	}
 	if e.Generalisation.Seeds > 0 {
-		parts = append(parts, words.T("vector.works", int(e.Generalisation.Success*100+0.5)))
+		parts = append(parts, words.T("vector.works", percent(e.Generalisation.Success)))
 	}
 	if len(e.Tags) > 0 {
 		parts = append(parts, "#"+strings.Join(e.Tags, " #"))
@@ -380,6 +385,9 @@ func (w *Window) vectorDetail(e vectors.Entry) string {
 func thumbKey(e vectors.Entry) string {
 	return e.ID + " " + e.Content + " " + strconv.FormatInt(e.Created.Unix(), 36)
 }
+
+// percent writes a share as whole percents, without the sign.
+func percent(share float64) string { return strconv.Itoa(int(math.Round(100 * share))) }
 
 // loadThumbs reads the preview pictures that are missing, in the background.
 func (w *Window) loadThumbs() {

@@ -263,13 +263,15 @@ func (w *Window) findTwins() {
 	}()
 }
 
-// added shows a vector that was just put into the library, and has it measured.
+// added shows a vector that was just put into the library, and has it measured if it was not.
 func (w *Window) added(e vectors.Entry) {
 	w.dock.Open("library")
 	w.showLibrary()
 	w.library.Pick()
 	w.library.Select(e.ID)
-	w.calibrate(e.ID)
+	if _, _, known := e.Calibration.Safe(); !known {
+		w.calibrate(e.ID)
+	}
 	w.findTwins()
 }
 

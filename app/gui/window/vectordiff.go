@@ -61,7 +61,7 @@ func (w *Window) compareVectors() {
 		facts := container.NewVBox(control.NewCaption(v.Name, look.Text, look.TextBody, true))
 		put := func(text string) { facts.Add(small(text)) }
 		if g := v.Generalisation; g.Seeds > 0 {
-			put(words.T("compare.tested", fmt.Sprintf("%.0f", 100*g.Success), fmt.Sprintf("%.2f", g.Leak)))
+			put(words.T("compare.tested", percent(g.Success), fmt.Sprintf("%.2f", g.Leak)))
 		}
 		if lo, hi, ok := v.Calibration.Safe(); ok {
 			put(words.T("fact.safe") + " " + words.T("fact.range", control.FormatStrength(lo), control.FormatStrength(hi)))
@@ -77,6 +77,7 @@ func (w *Window) compareVectors() {
 		rows = append(rows, container.NewVBox(facts, container.New(&fixedHigh{86}, bars)))
 	}
 	body.Add(container.New(layout.NewGridLayoutWithColumns(2), rows[0], rows[1]))
+	body.Add(container.New(layout.NewCustomPaddedLayout(4, 0, 0, 0)))
 	var frames [3][learning.ComparedPictures]*control.Framed
 	for y, name := range []string{words.T("compare.without"), vs[0].Name, vs[1].Name} {
 		line := container.NewHBox()

@@ -89,7 +89,7 @@ func (w *Window) aboutVector(id string) {
 		if g.Leak > testLeak {
 			leak.Hue = look.Warn
 		}
-		success.Set(fmt.Sprintf("%.0f %%", g.Success*100))
+		success.Set(percent(g.Success) + " %")
 		leak.Set(fmt.Sprintf("%.2f", g.Leak))
 		text := words.T("test.tried", g.Seeds, g.FirstSeed)
 		if v.Sheet != nil {
@@ -215,7 +215,7 @@ func (w *Window) factsOf(e vectors.Entry, v *vectors.Vector) [][2]string {
 		how += words.T("fact.edits", v.Learnt.Edits)
 	}
 	if v.Learnt.Accuracy > 0 {
-		how += words.T("fact.accuracy", fmt.Sprintf("%.0f", v.Learnt.Accuracy*100))
+		how += words.T("fact.accuracy", percent(v.Learnt.Accuracy))
 	}
 	if v.Learnt.Agreement != 0 {
 		how += words.T("fact.agreement", fmt.Sprintf("%.2f", v.Learnt.Agreement))
