@@ -25,6 +25,22 @@ type Change struct {
 	// data is a sequence of tiles: the plane, the tile's index and the
 	// length of its code as uvarints, then the code.
 	data []byte
+	fill *FillOp
+}
+
+// FillOp is what a fill was asked for, so that it can be done to another picture.
+type FillOp struct {
+	X, Y       int // the pixel it began at
+	Ink        Ink
+	Everywhere bool // all pixels of the class, not the connected ones only
+}
+
+// Fill returns how the change was made by [Canvas.Fill], and false for any other.
+func (ch *Change) Fill() (FillOp, bool) {
+	if ch.fill == nil {
+		return FillOp{}, false
+	}
+	return *ch.fill, true
 }
 
 // Name returns what the change is called in a history panel.

@@ -53,7 +53,11 @@ func (c *Canvas) Fill(name string, x, y int, ink Ink, everywhere bool) *Change {
 		e.Span(s.y, s.x0, s.x1)
 	}
 	c.scratch.spans = spans
-	return e.Commit(name)
+	ch := e.Commit(name)
+	if ch != nil {
+		ch.fill = &FillOp{X: x, Y: y, Ink: ink, Everywhere: everywhere}
+	}
+	return ch
 }
 
 // allSpans appends every run of a class.

@@ -271,6 +271,9 @@ func (d *Document) doMerged(key string, final bool, label Label, scene *Scene) {
 // changes from the canvas's other commands go here, too. Nil is ignored.
 func (d *Document) Painted(ch *canvas.Change) {
 	if ch != nil {
+		if f, ok := ch.Fill(); ok && d.made == "" {
+			d.made = d.fillLine(f).String()
+		}
 		d.do(Label{Key: ch.Name()[:min(len(ch.Name()), maxLabel)]}, d.scene, ch)
 	}
 }

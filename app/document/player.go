@@ -97,13 +97,13 @@ func (p *Player) play(ctx context.Context, s *Script, d *Document, first int) er
 func verbs(p *Player) map[string]func(context.Context, Line) error {
 	return map[string]func(context.Context, Line) error{
 		"model": p.checkModel, "begin": p.nothing, "open": p.open, labelsLine: p.labels, "relabel": p.relabel,
-		"paint": p.ink, "erase": p.ink, "keep": p.ink, "free": p.ink, "unmark": p.ink,
+		"fill": p.fill, "paint": p.ink, "erase": p.ink, "keep": p.ink, "free": p.ink, "unmark": p.ink,
 		"clear-region": p.canvasOp, "reset": p.canvasOp,
 		"grow": p.classOp, "shrink": p.classOp, "smooth-class": p.classOp, "islands": p.classOp,
 		"holes": p.classOp, "open-class": p.classOp, "close-class": p.classOp,
 		"run": p.run, "accept": p.accept, "choose": p.choose, "refine": p.refine,
 		"vector": p.vector, "strength": p.edit, "on": p.edit, "off": p.edit, "remove": p.edit,
-		"rename": p.edit, "delta": p.edit, "correct": p.edit, "uncorrect": p.edit, "save": p.edit,
+		"rename": p.edit, "replace": p.replace, "delta": p.edit, "correct": p.edit, "uncorrect": p.edit, "save": p.edit,
 		"start": p.start, "order": p.order,
 		"notes": p.notes, "status": p.status, "settings": p.settings,
 		"locked": p.guard, "hidden": p.guard, "solo": p.guard, "protect": p.guard, "symmetry": p.symmetry,
@@ -310,6 +310,43 @@ func (p *Player) ink(_ context.Context, l Line) error {
 	return nil
 }
 
+// fill fills from a pixel on, with the locks and the symmetry that there are.
+func (p *Player) fill(_ context.Context, l Line) error {
+	var op canvas.FillOp
+	for i, k := range []struct {
+		to   *int
+		size int
+	}{{&op.X, p.doc.space.Width}, {&op.Y, p.doc.space.Height}} {
+		text, err := l.arg(i)
+		if err != nil {
+			return err
+		}
+		if *k.to, err = strconv.Atoi(text); err != nil || *k.to < 0 || *k.to >= k.size {
+			return fmt.Errorf("fill from %.40q, 0 to %d expected", text, k.size-1)
+		}
+	}
+	name, _ := l.Get("class")
+	class, err := p.doc.space.class(name)
+	if err != nil {
+		return err
+	}
+	op.Ink = canvas.Ink{Kind: canvas.Paint, Class: class}
+	if text, ok := l.Get("ink"); ok {
+		known := false
+		for kind, name := range fillInks {
+			if name == text {
+				op.Ink.Kind, known = kind, true
+			}
+		}
+		if !known {
+			return fmt.Errorf("ink %.40q; original, keep, free or unmark expected", text)
+		}
+	}
+	everywhere, _ := l.Get("everywhere")
+	p.doc.Painted(p.doc.canvas.Fill("fill", op.X, op.Y, op.Ink, everywhere == "yes"))
+	return nil
+}
+
 // take takes a change of the canvas into the document.
 func (p *Player) take(l Line, ch *canvas.Change, err error) error {
 	if err != nil {
@@ -416,7 +453,7 @@ func (l Line) options() (o RunOptions, err error) {
 	floats := []struct {
 		name string
 		to   *float64
-	}{{"rate", &o.Rate}, {"picture", &o.PictureWeight}, {"perceptual", &o.PerceptualWeight}, {"prior", &o.Prior}, {"agreement", &o.Agreement}}
+	}{{"rate", &o.Rate}, {"picture", &o.PictureWeight}, {"perceptual", &o.PerceptualWeight}, {"prior", &o.Prior}, {"identity", &o.IdentityWeight}, {"agreement", &o.Agreement}}
 	for _, k := range floats {
 		if *k.to, err = l.float(k.name, 0, -1, 1e6); err != nil {
 			return o, err
@@ -424,6 +461,8 @@ func (l Line) options() (o RunOptions, err error) {
 	}
 	whole, _ := l.Get("whole")
 	o.WholeClasses = whole == "yes"
+	guess, _ := l.Get("guess")
+	o.NoGuess = guess == "no"
 	return o, nil
 }
 
@@ -643,50 +682,79 @@ func (p *Player) vector(_ context.Context, l Line) error {
 	if err != nil {
 		return err
 	}
-	name, err := l.arg(1)
-	if err != nil {
-		return err
-	}
 	strength, err := l.float("strength", 1, -MaxStrength, MaxStrength)
 	if err != nil {
 		return err
 	}
+	name, v, delta, err := p.found(l)
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		if p.edits[as], err = p.doc.AddVector("", v, strength); err != nil {
+			return err
+		}
+		return p.doc.RenameEdit(p.edits[as], name)
+	}
+	var classes []uint8
+	if text, ok := l.Get("classes"); ok {
+		if classes, err = p.classes(text); err != nil {
+			return err
+		}
+	}
+	id, err := p.doc.AddDelta(name, delta, classes)
+	if err != nil {
+		return err
+	}
+	p.edits[as] = id
+	if strength != 1 {
+		return p.doc.SetStrength(id, strength, true)
+	}
+	return nil
+}
+
+// found is the vector that a line names as its second argument: of the library, or else the difference that the script has.
+func (p *Player) found(l Line) (name string, v *vectors.Vector, delta latent.Code, err error) {
+	if name, err = l.arg(1); err != nil {
+		return "", nil, latent.Code{}, err
+	}
 	content, _ := l.Get("content")
-	var v *vectors.Vector
 	missing := fmt.Errorf("the vector %q is not in the library", name)
 	if p.Vector != nil {
-		if v, err = p.Vector(content, name); err != nil {
+		if v, err = p.Vector(content, name); err == nil && v != nil {
+			return name, v, latent.Code{}, nil
+		} else if err != nil {
 			missing = err
 		}
 	}
-	if data, ok := l.Get("delta"); v == nil && ok {
-		delta, err := p.s.code(data, p.doc.space.Rows, p.doc.space.Dim)
-		if err != nil {
-			return err
-		}
-		var classes []uint8
-		if text, ok := l.Get("classes"); ok {
-			if classes, err = p.classes(text); err != nil {
-				return err
-			}
-		}
-		id, err := p.doc.AddDelta(name, delta, classes)
-		if err != nil {
-			return err
-		}
-		p.edits[as] = id
-		if strength != 1 {
-			return p.doc.SetStrength(id, strength, true)
-		}
-		return nil
+	data, ok := l.Get("delta")
+	if !ok {
+		return "", nil, latent.Code{}, missing
 	}
-	if v == nil {
-		return missing
-	}
-	if p.edits[as], err = p.doc.AddVector("", v, strength); err != nil {
+	delta, err = p.s.code(data, p.doc.space.Rows, p.doc.space.Dim)
+	return name, nil, delta, err
+}
+
+// replace puts a vector, or a difference that the script has, in the place of an edit.
+func (p *Player) replace(_ context.Context, l Line) error {
+	id, err := p.editID(l)
+	if err != nil {
 		return err
 	}
-	return p.doc.RenameEdit(p.edits[as], name)
+	name, v, delta, err := p.found(l)
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		if err := p.doc.ReplaceEdit(id, "", v); err != nil {
+			return err
+		}
+		return p.doc.RenameEdit(id, name)
+	}
+	if err := vectors.CheckName(name); err != nil {
+		return err
+	}
+	return p.doc.replaceDelta(id, name, delta)
 }
 
 // classes reads a list of classes.
@@ -763,18 +831,15 @@ func (p *Player) edit(_ context.Context, l Line) error {
 		return err
 	}
 	e := &s.Stack[i]
-	label := Label{Key: "edit.replace", Args: []string{e.Name}}
 	if l.Verb == "delta" {
-		e.Delta, e.Library, e.Content, e.Refined = code, "", "", Refined{}
-	} else {
-		steps, err := l.int("steps", 0, 0, maxRunSteps)
-		if err != nil {
-			return err
-		}
-		e.Refined = Refined{Correction: code, Strength: e.Strength, Steps: steps}
-		label = Label{Key: "edit.refine", Args: []string{e.Name, strconv.Itoa(steps)}}
+		return d.replaceDelta(id, e.Name, code)
 	}
-	d.do(label, s)
+	steps, err := l.int("steps", 0, 0, maxRunSteps)
+	if err != nil {
+		return err
+	}
+	e.Refined = Refined{Correction: code, Strength: e.Strength, Steps: steps}
+	d.do(Label{Key: "edit.refine", Args: []string{e.Name, strconv.Itoa(steps)}}, s)
 	return nil
 }
 

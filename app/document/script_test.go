@@ -188,7 +188,19 @@ func TestScriptsOfRandomSessions(t *testing.T) {
 		w := &walker{sample(t, 1), map[document.NodeID]state{}}
 		w.remember()
 		for range rapid.IntRange(1, 25).Draw(t, "n") {
-			switch rapid.IntRange(0, 9).Draw(t, "kind") {
+			switch rapid.IntRange(0, 11).Draw(t, "kind") {
+			case 10:
+				ink := canvas.Ink{Kind: canvas.InkKind(rapid.IntRange(0, 4).Draw(t, "ink")), Class: uint8(rapid.IntRange(0, 4).Draw(t, "class"))}
+				x, y := rapid.IntRange(0, 71).Draw(t, "x"), rapid.IntRange(0, 39).Draw(t, "y")
+				w.d.Painted(w.d.Canvas().Fill("fill", x, y, ink, rapid.Bool().Draw(t, "everywhere")))
+			case 11:
+				if stack := w.d.Scene().Stack; len(stack) > 0 {
+					e := rapid.SampledFrom(stack).Draw(t, "edit")
+					v := vectors.New("Other", testSpace().Model, randomCode(rapid.Uint64Range(1, 9).Draw(t, "vector")))
+					if err := w.d.ReplaceEdit(e.ID, "", v); err != nil {
+						t.Fatal(err)
+					}
+				}
 			case 0, 1:
 				w.travel(t)
 			case 2:
@@ -412,4 +424,73 @@ func FuzzScript(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFillIsRecordedAsFill does a recorded fill on a picture whose class lies elsewhere: it fills that class, not the
+// pixels of the first picture.
+func TestFillIsRecordedAsFill(t *testing.T) {
+	d := sample(t, 1)
+	at := image.Pt(-1, -1)
+	labels := d.Canvas().Labels()
+	for i, k := range labels.Pix {
+		if k == 4 {
+			at = image.Pt(i%72, i/72)
+			break
+		}
+	}
+	d.Painted(d.Canvas().Fill("fill", at.X, at.Y, canvas.Ink{Kind: canvas.Paint, Class: 1}, true))
+	back, text := again(t, d, document.ScriptOptions{})
+	same(t, back, d, text)
+	want := fmt.Sprintf("fill %d %d class=skin everywhere=yes\n", at.X, at.Y)
+	if !strings.Contains(text, want) || strings.Contains(text, "\npaint ") {
+		t.Fatalf("the script has no %q:\n%s", want, text)
+	}
+	other := sample(t, 2)
+	k := other.Canvas().Labels().ColorIndexAt(at.X, at.Y)
+	s, err := document.ParseScript(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&document.Player{Machine: newMachine()}).PlayOn(context.Background(), s, other); err != nil {
+		t.Fatal(err)
+	}
+	if k != 1 && other.Canvas().Count(k) != 0 {
+		t.Errorf("%d pixels of class %d are left", other.Canvas().Count(k), k)
+	}
+}
+
+// TestReplacedVectorIsFound replaces an edit by a vector of the library, which the script names and does not copy.
+func TestReplacedVectorIsFound(t *testing.T) {
+	d := sample(t, 1)
+	id, err := d.AddDelta("Mine", randomCode(3), []uint8{4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := vectors.New("Mine, some rows", testSpace().Model, randomCode(4))
+	v.Content = "c0ffee"
+	if err := d.ReplaceEdit(id, "", v); err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.Script(document.ScriptOptions{Known: func(content string) bool { return content == v.Content }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := s.Lines[len(s.Lines)-1]
+	if _, copied := last.Get("delta"); last.Verb != "replace" || copied {
+		t.Errorf("the last line is %q", last)
+	}
+	back, _ := document.New(testSpace())
+	p := &document.Player{Machine: newMachine(), Vector: func(content, _ string) (*vectors.Vector, error) {
+		if content == v.Content {
+			return v, nil
+		}
+		return nil, nil
+	}}
+	if err := p.Play(context.Background(), s, back); err != nil {
+		t.Fatal(err)
+	}
+	same(t, back, d, "")
+	if e := back.Scene().Stack[0]; e.Content != v.Content {
+		t.Errorf("the edit is of vector %q", e.Content)
+	}
 }

@@ -47,12 +47,30 @@ func (d *Document) OpLine(op string, class uint8, n int) Line {
 	return Line{Verb: op, Args: []string{d.space.className(class), strconv.Itoa(n)}}
 }
 
+// fillInks are the words for what a fill leaves where it paints no class.
+var fillInks = map[canvas.InkKind]string{canvas.Original: "original", canvas.MarkKeep: "keep", canvas.MarkFree: "free", canvas.Unmark: "unmark"}
+
+// fillLine is the line of a fill.
+func (d *Document) fillLine(f canvas.FillOp) Line {
+	l := Line{Verb: "fill", Args: []string{strconv.Itoa(f.X), strconv.Itoa(f.Y)}}
+	if name, ok := fillInks[f.Ink.Kind]; ok {
+		l.set("ink", name)
+	}
+	l.set("class", d.space.className(f.Ink.Class))
+	if f.Everywhere {
+		l.set("everywhere", "yes")
+	}
+	return l
+}
+
 // RunOptions are the settings of an optimisation, as the engine has them. Zero means the engine's default.
 type RunOptions struct {
 	Search                                 string
 	Steps                                  int
 	Rate                                   float64
 	PictureWeight, PerceptualWeight, Prior float64
+	IdentityWeight                         float64
+	NoGuess                                bool
 	Agreement                              float64
 	Flat                                   int
 	WholeClasses                           bool
@@ -82,13 +100,16 @@ func (o RunOptions) write(l *Line) {
 	for _, k := range []struct {
 		name string
 		v    float64
-	}{{"rate", o.Rate}, {"picture", o.PictureWeight}, {"perceptual", o.PerceptualWeight}, {"prior", o.Prior}, {"agreement", o.Agreement}} {
+	}{{"rate", o.Rate}, {"picture", o.PictureWeight}, {"perceptual", o.PerceptualWeight}, {"prior", o.Prior}, {"identity", o.IdentityWeight}, {"agreement", o.Agreement}} {
 		if k.v != 0 {
 			l.setFloat(k.name, k.v)
 		}
 	}
 	if o.Flat != 0 {
 		l.setInt("flat", o.Flat)
+	}
+	if o.NoGuess {
+		l.set("guess", "no")
 	}
 	if o.WholeClasses {
 		l.set("whole", "yes")
@@ -409,12 +430,18 @@ func (w *scriptWriter) scene(a, b *Scene) (moved bool) {
 			continue
 		}
 		was := a.Stack[i]
-		if was.Name != e.Name {
-			edit("rename", e.ID, e.Name)
-		}
-		if !sameCode(was.Delta, e.Delta) {
-			edit("delta", e.ID, w.s.keep(e.Delta))
+		switch {
+		case !sameCode(was.Delta, e.Delta):
+			l := edit("replace", e.ID, e.Name)
+			if e.Content != "" {
+				l.set("content", e.Content)
+			}
+			if e.Content == "" || !w.o.Known(e.Content) {
+				l.set("delta", w.s.keep(e.Delta))
+			}
 			was.Refined = Refined{}
+		case was.Name != e.Name:
+			edit("rename", e.ID, e.Name)
 		}
 		if was.Strength != e.Strength {
 			edit("strength", e.ID, number(e.Strength))

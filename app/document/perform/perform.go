@@ -64,7 +64,7 @@ func (m *Machine) Sample(seed uint64, truncation float64) latent.Code {
 func Settings(o document.RunOptions) engine.Settings {
 	return engine.Settings{
 		Search: engine.Search(o.Search), Steps: o.Steps, Rate: o.Rate, PictureWeight: o.PictureWeight, PerceptualWeight: o.PerceptualWeight,
-		Prior: o.Prior, Agreement: o.Agreement, Flat: o.Flat,
+		Prior: o.Prior, IdentityWeight: o.IdentityWeight, NoGuess: o.NoGuess, Agreement: o.Agreement, Flat: o.Flat,
 	}
 }
 
