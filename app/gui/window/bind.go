@@ -172,6 +172,16 @@ func (w *Window) bind() {
 	check("view.contour", open, func() bool { return open() && w.picturePane.Look().Contour }, func() {
 		w.setContour(!w.contour)
 	})
+	check("view.doubt", picture, func() bool { return w.sights.doubt }, w.toggleDoubt)
+	check("view.suggest", picture, func() bool { return open() && w.stage.Suggesting() }, w.toggleSuggest)
+	set("mask.suggest", func() bool {
+		if !picture() {
+			return false
+		}
+		_, ok := w.stage.Suggestion()
+		return ok
+	}, w.acceptSuggestion)
+	check("mask.snap", open, func() bool { return open() && w.painter.Snap > 0 }, w.toggleSnap)
 	check("view.leak", picture, func() bool { return w.leakOn }, w.toggleLeak)
 	check("view.dock", nil, func() bool { return w.frame.dockOpen }, func() {
 		w.frame.dockOpen = !w.frame.dockOpen
@@ -342,7 +352,7 @@ type toolSight struct {
 	class               uint8
 	brush               canvas.Brush
 	everywhere, outline bool
-	reach, hole         int
+	reach, hole, snap   int
 }
 
 // painterChanged is called at every event of the pointer; the option bar is drawn
@@ -352,7 +362,7 @@ func (w *Window) painterChanged() {
 		w.settings.Brush = float64(w.painter.Brush.Size) / float64(max(1, w.doc.Space().Width))
 	}
 	p := w.painter
-	now := toolSight{w.toolID(), p.Chosen().ID(), p.Class(), p.Brush, p.FillEverywhere, len(p.Outline()) > 0, p.SmoothRadius, p.HoleClass}
+	now := toolSight{w.toolID(), p.Chosen().ID(), p.Class(), p.Brush, p.FillEverywhere, len(p.Outline()) > 0, p.SmoothRadius, p.HoleClass, p.Snap}
 	if now != w.sight {
 		w.sight = now
 		w.showTool()
@@ -589,40 +599,6 @@ func (w *Window) findRecent() {
 		}
 		return rows
 	}, w.openPath)
-}
-
-// toggleLeak shows where the picture differs from the one before the edits, as
-// doubt is shown: hatched.
-func (w *Window) toggleLeak() {
-	w.leakOn = !w.leakOn
-	l := w.picturePane.Look()
-	l.Doubt = w.leakOn
-	var m *image.Gray
-	if w.leakOn && w.before != nil && w.shown != nil {
-		m = difference(w.before, w.shown)
-	}
-	if err := w.stage.SetDoubt(m); err != nil {
-		w.log(err.Error())
-	}
-	w.picturePane.SetLook(l)
-}
-
-// difference is the change between two pictures of one size, 255 from a change of
-// 32 grey levels.
-func difference(a, b *image.RGBA) *image.Gray {
-	m := image.NewGray(a.Rect)
-	if a.Rect != b.Rect {
-		return m
-	}
-	for i := range m.Pix {
-		d := 0
-		for k := range 3 {
-			v := int(a.Pix[4*i+k]) - int(b.Pix[4*i+k])
-			d = max(d, v, -v)
-		}
-		m.Pix[i] = uint8(min(255, d*8))
-	}
-	return m
 }
 
 // holdPan makes dragging pan, as holding the space bar on a pane does.

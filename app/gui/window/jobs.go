@@ -109,6 +109,7 @@ func (w *Window) startEdit() {
 	j.classes = document.ChangedClasses(task.Base, task.Painted)
 	j.options = w.runOptions(task.Settings)
 	req := perform.EditRequest(j.last, j.origin, task, j.options)
+	w.noteAsked(task.Base, req, len(j.run.Steps) > 0)
 	eng := w.eng
 	w.launch(j, func(ctx context.Context) jobSteps { return eng.Edit(ctx, req) })
 }

@@ -82,6 +82,7 @@ type studio struct {
 	sight                   toolSight
 	filterFocus, showFilter func()
 	leakOn                  bool
+	sights                  sights
 	dragging                bool // a slider moves, and pictures wait for its end
 	lastTouch               time.Time
 	lastDir                 string
@@ -211,6 +212,7 @@ func (w *Window) useDocument(doc *document.Document, path string) {
 	w.before, w.beforeK, w.shown = nil, nil, nil
 	w.wanted = latent.Code{}
 	w.newStage(doc)
+	w.newSights()
 	w.unsub = doc.Subscribe(w.changed)
 	w.buildPanesInto()
 	w.restoreView()
@@ -257,6 +259,9 @@ func (w *Window) delivered(f engine.Frame, err error) {
 	w.lastMS = float64(f.Elapsed.Microseconds()) / 1000
 	w.showDevice()
 	w.photos.now = f.Labels
+	if !sameCode(f.Code, w.sights.of) {
+		w.dropGuess()
+	}
 	if !sameCode(f.Code, w.wanted) {
 		w.showPicture(f.Picture)
 		return
@@ -276,6 +281,7 @@ func (w *Window) delivered(f engine.Frame, err error) {
 	w.showHistory()
 	w.updateBefore()
 	w.scheduleStrips()
+	w.askGuess()
 }
 
 // showPicture puts a picture into the panes, at the document's size.
@@ -293,6 +299,7 @@ func (w *Window) showPicture(m *image.RGBA) {
 	if err := w.stage.SetPicture(w.seen(w.shown)); err != nil {
 		w.log(err.Error())
 	}
+	w.showLeak()
 }
 
 // showThumb shows the present step's thumbnail until the picture is made.
@@ -410,6 +417,8 @@ func (w *Window) setPicture(src document.Source, f engine.Frame) {
 	if err := w.stage.SetBefore(f.Picture); err != nil {
 		w.log(err.Error())
 	}
+	w.newSights()
+	w.askGuess()
 	w.welcome.hide()
 	w.showAll()
 	w.trace("picture %s", src.Name)
@@ -468,6 +477,7 @@ func (w *Window) changed(a document.Aspect) {
 // painted takes a finished stroke into the document.
 func (w *Window) painted(ch *canvas.Change) {
 	w.doc.Painted(ch)
+	w.showLeak()
 	if ch != nil {
 		w.trace("painted %s", ch.Name())
 	}

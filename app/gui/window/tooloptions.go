@@ -18,6 +18,7 @@ type toolOptions struct {
 	marks      []*control.Button // tools that the keep and free layers are painted with
 	everywhere *control.Button
 	speed      *control.Button
+	snap       *control.Button
 	reach      *control.Button
 	hole       *control.Button
 	put, back  *control.Button
@@ -28,6 +29,29 @@ var markTools = []string{"brush", "erase", "lasso", "polygon", "rectangle", "ell
 
 // reaches are the radii in pixels that the smooth brush goes through.
 var reaches = []int{1, 2, 3, 5, 8, 12, 16}
+
+// snaps are the reaches in pixels that snapping to edges goes through.
+var snaps = []int{0, 3, 6, 12, 24}
+
+// nextOf returns the first value above the present one, or the first of all.
+func nextOf(values []int, now int) int {
+	for _, v := range values {
+		if v > now {
+			return v
+		}
+	}
+	return values[0]
+}
+
+// toggleSnap has strokes follow the edges of the picture, or not any more.
+func (w *Window) toggleSnap() {
+	if w.painter.Snap > 0 {
+		w.painter.Snap = 0
+	} else {
+		w.painter.Snap = 6
+	}
+	w.showTool()
+}
 
 func newToolOptions(w *Window) *toolOptions {
 	o := &toolOptions{}
@@ -51,17 +75,8 @@ func newToolOptions(w *Window) *toolOptions {
 	}
 	o.everywhere = pill("options.everywhere", "options.everywhere-tip", func() { w.painter.FillEverywhere = !w.painter.FillEverywhere })
 	o.speed = pill("options.speed", "options.speed-tip", func() { w.painter.Brush.BySpeed = !w.painter.Brush.BySpeed })
-	o.reach = pill("options.reach", "options.reach-tip", func() {
-		for i, r := range reaches {
-			if r > w.painter.SmoothRadius || i == len(reaches)-1 {
-				if r == w.painter.SmoothRadius {
-					r = reaches[0]
-				}
-				w.painter.SmoothRadius = r
-				return
-			}
-		}
-	})
+	o.snap = pill("options.snap", "options.snap-tip", func() { w.painter.Snap = nextOf(snaps, w.painter.Snap) })
+	o.reach = pill("options.reach", "options.reach-tip", func() { w.painter.SmoothRadius = nextOf(reaches, w.painter.SmoothRadius) })
 	o.hole = pill("options.hole", "options.hole-tip", func() {
 		if w.painter.HoleClass == canvas.NoClass {
 			w.painter.HoleClass = int(w.painter.Class())
@@ -71,6 +86,7 @@ func newToolOptions(w *Window) *toolOptions {
 	})
 	o.put = pill("options.put", "options.put-tip", func() { w.painter.Handle(confirmEvent) })
 	o.back = pill("options.back", "options.back-tip", func() { w.painter.Cancel() })
+	o.show(w)
 	return o
 }
 
@@ -79,7 +95,7 @@ func (o *toolOptions) objects() []fyne.CanvasObject {
 	for _, b := range o.marks {
 		out = append(out, b)
 	}
-	return append(out, o.everywhere, o.speed, o.reach, o.hole, o.put, o.back)
+	return append(out, o.everywhere, o.speed, o.snap, o.reach, o.hole, o.put, o.back)
 }
 
 // show shows what belongs to the tool in use; without a painter, nothing.
@@ -111,6 +127,10 @@ func (o *toolOptions) show(w *Window) {
 	if p != nil {
 		state(o.everywhere, p.FillEverywhere)
 		state(o.speed, p.Brush.BySpeed)
+		state(o.snap, p.Snap > 0)
+		if p.Snap > 0 {
+			o.snap.Suffix = fmt.Sprintf("%d px", p.Snap)
+		}
 		o.reach.Suffix = fmt.Sprintf("%d px", p.SmoothRadius)
 		o.hole.Suffix, o.hole.SuffixHue = words.T("options.nearest"), look.TextFaint
 		if k := p.HoleClass; k != canvas.NoClass && k < len(w.doc.Space().Classes) {
@@ -119,6 +139,11 @@ func (o *toolOptions) show(w *Window) {
 	}
 	see(o.everywhere, id == "fill")
 	see(o.speed, id == "brush" || id == "erase")
+	snaps := false
+	if p != nil && id != "hand" {
+		_, snaps = p.Chosen().(canvas.Snapping)
+	}
+	see(o.snap, snaps)
 	see(o.reach, id == "smooth")
 	see(o.hole, id == "move")
 	see(o.put, id == "move" && part)

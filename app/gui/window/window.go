@@ -440,6 +440,7 @@ func (w *Window) newStage(doc *document.Document) {
 	w.painter.MoveWith = w.moveWith
 	w.stage = view.NewStage(w.painter)
 	w.stage.OnReadout = w.readout
+	w.stage.OnPress = w.pressed
 	w.stage.OnView = w.viewChanged
 	w.stage.OnKey = w.paneKey
 	w.stage.OnKeyDown = func(e *fyne.KeyEvent) {
