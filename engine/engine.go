@@ -51,6 +51,8 @@ type Info struct {
 	PictureTerm string
 	// IdentityTerm names the network that holds the person's identity, empty without one.
 	IdentityTerm string
+	// Guess says that edits begin at the model's best guess unless [Settings.NoGuess] is set.
+	Guess bool
 }
 
 // Frame is a picture and its labels at one code.

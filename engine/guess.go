@@ -47,9 +47,6 @@ func (e *Engine) LearnGuess(ctx context.Context, n int, progress func(done, tota
 	return g, nil
 }
 
-// HasGuess reports whether edits begin at a guess.
-func (e *Engine) HasGuess() bool { return e.guess.Load() != nil }
-
 // openGuess reads the bundle's guess, if it has one that was learnt from these weights: one
 // of other weights would lead edits astray and is left out.
 func (e *Engine) openGuess() error {

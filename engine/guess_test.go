@@ -17,14 +17,14 @@ import (
 func TestBundleHasAGuess(t *testing.T) {
 	ctx := context.Background()
 	e := open(t, modeltest.Spec{})
-	if e.HasGuess() {
+	if e.Info().Guess {
 		t.Error("a bundle without a guess has one")
 	}
 	g, err := e.LearnGuess(ctx, 20, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !e.HasGuess() {
+	if !e.Info().Guess {
 		t.Error("a learnt guess is not used")
 	}
 	with := func(key, value string) (*engine.Engine, error) {
@@ -50,10 +50,10 @@ func TestBundleHasAGuess(t *testing.T) {
 		}
 		return e, err
 	}
-	if e, err := with("pictures", "20"); err != nil || !e.HasGuess() {
+	if e, err := with("pictures", "20"); err != nil || !e.Info().Guess {
 		t.Errorf("the bundle's guess is not used, %v", err)
 	}
-	if e, err := with("fingerprint", "other"); err != nil || e.HasGuess() {
+	if e, err := with("fingerprint", "other"); err != nil || e.Info().Guess {
 		t.Errorf("a guess of other weights is used, or an error: %v", err)
 	}
 	if _, err := with("grid", "7"); err == nil || !strings.Contains(err.Error(), "guess.safetensors") {

@@ -176,6 +176,7 @@ func (e *Engine) Info() Info {
 	i := e.info
 	i.Device = e.runtime.Device()
 	i.Trials = e.runtime.Devices()
+	i.Guess = e.guess.Load() != nil
 	return i
 }
 

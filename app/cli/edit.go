@@ -25,12 +25,14 @@ type jobReport struct {
 	Device      string `json:"device"`
 	PictureTerm string `json:"picture_term"`
 	// IdentityTerm is the network that held the person, empty when none did.
-	IdentityTerm string  `json:"identity_term,omitempty"`
-	Seconds      float64 `json:"seconds"`
-	Steps        int     `json:"steps"`
-	BestStep     int     `json:"best_step"`
-	Reason       string  `json:"reason,omitempty"`
-	Loss         float64 `json:"loss"`
+	IdentityTerm string `json:"identity_term,omitempty"`
+	// Guess says that the run began at the model's best guess.
+	Guess    bool    `json:"guess"`
+	Seconds  float64 `json:"seconds"`
+	Steps    int     `json:"steps"`
+	BestStep int     `json:"best_step"`
+	Reason   string  `json:"reason,omitempty"`
+	Loss     float64 `json:"loss"`
 
 	CrossEntropy float64 `json:"cross_entropy"`
 	Picture      float64 `json:"picture"`
@@ -211,6 +213,7 @@ which "latentbrush apply" adds to other pictures with any strength.`,
 				return err
 			}
 			picture := final.Picture
+			r.Guess = e.Info().Guess && !s.NoGuess && len(along) == 0 && s.Search != engine.SearchFree
 			r.Seam = metrics.Seam(before.Picture, picture, area)
 			if composite {
 				if picture, err = edit.Composite(before.Picture, final.Picture, area, edit.DefaultDilation(e.Info().Width)); err != nil {

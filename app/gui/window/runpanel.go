@@ -32,6 +32,7 @@ type runPanel struct {
 	match, leak, step                               *control.Caption
 	matchName, leakName, left                       *control.Caption
 	phase                                           phase
+	idleNote                                        string // in the place of the step while nothing runs
 	buttons                                         *fyne.Container
 	object                                          fyne.CanvasObject
 }
@@ -168,7 +169,7 @@ func (p *runPanel) setMeters(match, leak float64) {
 
 func (p *runPanel) setStep(step, total int, left time.Duration) {
 	if total == 0 {
-		p.step.Set("")
+		p.step.Set(p.idleNote)
 		p.left.Set("")
 		return
 	}
@@ -176,6 +177,17 @@ func (p *runPanel) setStep(step, total int, left time.Duration) {
 	p.left.Set("")
 	if left > 0 {
 		p.left.Set(words.T("run.left", seconds(left)))
+	}
+}
+
+// setGuess says, while nothing runs, whether the next edit begins at the model's best guess.
+func (p *runPanel) setGuess(on bool) {
+	before := p.idleNote
+	if p.idleNote = ""; on {
+		p.idleNote = words.T("run.guess")
+	}
+	if p.step.Text == "" || p.step.Text == before {
+		p.step.Set(p.idleNote)
 	}
 }
 

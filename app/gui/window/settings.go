@@ -38,6 +38,8 @@ type RunSettings struct {
 	Picture    float64 `json:"picture,omitempty"`    // weights; negative: none
 	Perceptual float64 `json:"perceptual,omitempty"` //
 	Prior      float64 `json:"prior,omitempty"`      //
+	Identity   float64 `json:"identity,omitempty"`   // weight, where the model has such a network; 0: none
+	NoGuess    bool    `json:"no_guess,omitempty"`   // begin at the picture itself, not at the model's best guess
 	Refine     int     `json:"refine,omitempty"`     // steps of a refinement
 }
 
@@ -68,6 +70,9 @@ func (r *RunSettings) defaults() {
 	weight(&r.Picture, d.PictureWeight, 1e4)
 	weight(&r.Perceptual, d.PerceptualWeight, 1e4)
 	weight(&r.Prior, d.Prior, 1e4)
+	if !(r.Identity >= 0 && r.Identity <= 1e4) {
+		r.Identity = 0
+	}
 	if r.Refine < 1 || r.Refine > mostSteps {
 		r.Refine = defaultRefine
 	}
@@ -85,6 +90,7 @@ func (r RunSettings) options() document.RunOptions {
 	return document.RunOptions{
 		Search: r.Search, Steps: r.Steps, Rate: own(r.Rate, d.Rate), PictureWeight: own(r.Picture, d.PictureWeight),
 		PerceptualWeight: own(r.Perceptual, d.PerceptualWeight), Prior: own(r.Prior, d.Prior),
+		IdentityWeight: r.Identity, NoGuess: r.NoGuess,
 	}
 }
 

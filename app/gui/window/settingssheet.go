@@ -79,8 +79,17 @@ func (w *Window) showSettings() {
 			families[i] = words.T("search." + f)
 		}
 		choose("search", searches, families, s.Run.Search, string(d.Search), func(v string) { s.Run.Search = v })
+		if w.info.Guess {
+			choose("guess", onOff, onOffNames, state(!s.Run.NoGuess), "on", func(v string) {
+				s.Run.NoGuess = v == "off"
+				w.run.setGuess(w.guesses())
+			})
+		}
 		number("steps", float64(s.Run.Steps), float64(d.Steps), 1, mostSteps, true, func(v float64) { s.Run.Steps = int(v) })
 		number("rate", s.Run.Rate, d.Rate, 0.001, 10, false, func(v float64) { s.Run.Rate = v })
+		number("refine", float64(s.Run.Refine), defaultRefine, 1, mostSteps, true, func(v float64) { s.Run.Refine = int(v) })
+
+		group("weights")
 		weight := func(id string, to *float64, otherwise float64) {
 			number(id, max(0, *to), otherwise, 0, 1e4, false, func(v float64) {
 				if *to = v; v == 0 {
@@ -91,7 +100,9 @@ func (w *Window) showSettings() {
 		weight("picture", &s.Run.Picture, d.PictureWeight)
 		weight("perceptual", &s.Run.Perceptual, d.PerceptualWeight)
 		weight("prior", &s.Run.Prior, d.Prior)
-		number("refine", float64(s.Run.Refine), defaultRefine, 1, mostSteps, true, func(v float64) { s.Run.Refine = int(v) })
+		if w.info.IdentityTerm != "" {
+			number("identity", s.Run.Identity, d.IdentityWeight, 0, 1e4, false, func(v float64) { s.Run.Identity = v })
+		}
 
 		group("machine")
 		devices, deviceNames := []string{""}, []string{words.T("settings.device-auto")}
@@ -144,6 +155,9 @@ func (w *Window) showSettings() {
 	sheet.Show()
 }
 
+// guesses reports whether the next edit begins at the model's best guess.
+func (w *Window) guesses() bool { return w.info.Guess && !w.settings.Run.NoGuess }
+
 // resetSettings brings back all that the sheet of settings shows. Keys, recent files and the window's arrangement stay.
 func (w *Window) resetSettings() {
 	s := w.settings
@@ -151,6 +165,7 @@ func (w *Window) resetSettings() {
 	s.Language, s.Variant, s.Scale = "", look.System, 1
 	s.Run, s.Device, s.Still, s.Memory, s.Plain, s.Strip = RunSettings{}, "", false, 0, false, false
 	s.defaults()
+	w.run.setGuess(w.guesses())
 	if w.doc != nil {
 		w.doc.SetHistoryLimits(0, s.Memory<<20)
 	}

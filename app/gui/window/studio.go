@@ -502,6 +502,7 @@ func (w *Window) showAll() {
 	if w.job == nil {
 		w.run.set(idle)
 	}
+	w.run.setGuess(w.guesses())
 	if w.eng != nil {
 		w.top.model.Text = w.info.Manifest.Name
 		w.top.model.Refresh()
