@@ -68,7 +68,7 @@ func TestKeepRegionTool(t *testing.T) {
 // Each tool shows its own options, and the brush its size only where it counts.
 func TestToolOptions(t *testing.T) {
 	r := newRig(t, nil)
-	for tool, want := range map[string]int{"brush": 1, "fill": 1, "smooth": 1, "move": 1, "lasso": 0, "keep": 7, "region": 7, "hand": 0} {
+	for tool, want := range map[string]int{"brush": 2, "fill": 1, "smooth": 1, "move": 1, "lasso": 1, "polygon": 1, "rectangle": 0, "keep": 8, "region": 8, "hand": 0} {
 		r.Table().Run("tool." + tool)
 		if got := r.Options(); len(got) != want {
 			t.Errorf("%s shows %v", tool, got)

@@ -91,14 +91,51 @@ func draw(c latent.Code, size int) (*image.RGBA, *image.Paletted) {
 }
 
 // Render draws the portrait.
-func (p *Puppet) Render(ctx context.Context, code latent.Code, _ engine.RenderOptions) (engine.Frame, error) {
+func (p *Puppet) Render(ctx context.Context, code latent.Code, o engine.RenderOptions) (engine.Frame, error) {
 	if err := ctx.Err(); err != nil {
 		return engine.Frame{}, err
 	}
 	begun := time.Now()
 	img, labels := draw(code, p.Size)
 	labels.Palette = palette()
-	return engine.Frame{Code: code, Picture: img, Labels: labels, Elapsed: time.Since(begun)}, nil
+	f := engine.Frame{Code: code, Picture: img, Labels: labels, Elapsed: time.Since(begun)}
+	if o.Confidence {
+		f.Confidence, f.Second, f.Odds = secondThoughts(labels)
+	}
+	return f, nil
+}
+
+// secondThoughts makes the puppet unsure where classes meet: the votes of the 5×5
+// pixels around each one.
+func secondThoughts(labels *image.Paletted) (confidence *image.Gray, second *image.Paletted, odds *image.Gray) {
+	r := labels.Rect
+	confidence, odds = image.NewGray(r), image.NewGray(r)
+	second = image.NewPaletted(r, labels.Palette)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			var votes [256]int
+			all := 0
+			for j := max(y-2, r.Min.Y); j <= min(y+2, r.Max.Y-1); j++ {
+				for i := max(x-2, r.Min.X); i <= min(x+2, r.Max.X-1); i++ {
+					votes[labels.ColorIndexAt(i, j)]++
+					all++
+				}
+			}
+			own := labels.ColorIndexAt(x, y)
+			next := own
+			for k, n := range votes {
+				if uint8(k) != own && n > 0 && (next == own || n > votes[next]) {
+					next = uint8(k)
+				}
+			}
+			confidence.SetGray(x, y, color.Gray{Y: uint8(255 * votes[own] / all)})
+			second.SetColorIndex(x, y, next)
+			if next != own {
+				odds.SetGray(x, y, color.Gray{Y: uint8(255 * min(votes[next], votes[own]) / votes[own])})
+			}
+		}
+	}
+	return confidence, second, odds
 }
 
 func palette() color.Palette {
