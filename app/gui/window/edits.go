@@ -206,24 +206,31 @@ func (w *Window) keepEdit(id document.EditID) {
 	w.endJob()
 	w.prompt(words.T("vector.keep-title"), words.T("vector.keep-text"), e.Name, words.T("vector.save"), func(text string) {
 		name, tags := splitTags(text)
-		v, err := w.doc.VectorOf(id, name)
+		w.keepAs(id, name, tags)
+	})
+}
+
+// keepAs saves an edit of the stack into the library.
+func (w *Window) keepAs(id document.EditID, name string, tags []string) {
+	v, err := w.doc.VectorOf(id, name)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	v.Tags = tags
+	if e, ok := w.doc.Scene().Edit(id); ok {
+		w.inherit(v, e)
+	}
+	w.portray(id, v, func() {
+		entry, err := w.lib.Add(v)
 		if err != nil {
 			w.fail(err)
 			return
 		}
-		v.Tags = tags
-		w.inherit(v, e)
-		w.portray(id, v, func() {
-			entry, err := w.lib.Add(v)
-			if err != nil {
-				w.fail(err)
-				return
-			}
-			w.check(w.doc.LinkEdit(id, entry.ID, v))
-			w.added(entry)
-			w.trace("vector %s", name)
-			w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
-		})
+		w.check(w.doc.LinkEdit(id, entry.ID, v))
+		w.added(entry)
+		w.trace("vector %s", name)
+		w.toasts.Show(words.T("vector.saved", name), look.Good, "", nil)
 	})
 }
 

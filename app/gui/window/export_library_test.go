@@ -3,9 +3,12 @@ package window
 import (
 	"image"
 
+	"fyne.io/fyne/v2"
+
 	"latentbrush/app/document"
 	"latentbrush/app/gui/control"
 	"latentbrush/canvas/photo"
+	"latentbrush/engine/latent"
 )
 
 // Calibrate measures a vector in idle time.
@@ -58,6 +61,23 @@ func (w *Window) NameExample(s string) {
 	w.shelf.opened.examples.name.SetText(s)
 	w.shelf.opened.examples.accept()
 }
+
+// OpenPart takes the other picture of the dialog of parts from a file.
+func (w *Window) OpenPart(path string) { w.shelf.opened.part.open(path) }
+
+// PartReference is the other picture's code and name.
+func (w *Window) PartReference() (latent.Code, string) {
+	return w.shelf.opened.part.reference, w.shelf.opened.part.name
+}
+
+// Messages is the layer of messages.
+func (w *Window) Messages() fyne.CanvasObject { return w.toasts.Object() }
+
+// ShowTrash opens the list of deleted vectors.
+func (w *Window) ShowTrash() *control.Finder { return w.listTrash() }
+
+// KeepEdit keeps an edit of the stack as a vector with a name.
+func (w *Window) KeepEdit(id document.EditID, name string) { w.keepAs(id, name, nil) }
 
 // CropBox is the box of the open crop dialog, or nil.
 func (w *Window) CropBox() *control.CropBox {

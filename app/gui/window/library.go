@@ -421,20 +421,22 @@ func (w *Window) deleteVectors() {
 	})
 }
 
-// showTrash lists the deleted vectors; a click brings one back.
-func (w *Window) showTrash() {
+func (w *Window) showTrash() { w.listTrash() }
+
+// listTrash lists the deleted vectors; a click brings one back. It is nil when there are none.
+func (w *Window) listTrash() *control.Finder {
 	gone, err := w.lib.Trash()
 	if err != nil {
 		w.fail(err)
-		return
+		return nil
 	}
 	if len(gone) == 0 {
 		w.say(words.T("library.trash-empty"))
-		return
+		return nil
 	}
 	const forGood = "/" // no id has a slash
 	lib := w.lib
-	control.ShowFinder(w.canvas(), words.T("library.trash-hint"), func(q string) []control.FinderRow {
+	return control.ShowFinder(w.canvas(), words.T("library.trash-hint"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
 		for _, e := range gone {
 			if _, ok := action.Fuzzy(q, e.Name); ok {

@@ -282,6 +282,118 @@ func TestDiscover(t *testing.T) {
 	r.do(func() { control.TopSheet().Close() })
 }
 
+// The other picture that a part is taken from may be a photo, which is embedded first, or a
+// picture that this program wrote, whose code is known.
+func TestPartFromFile(t *testing.T) {
+	r, p := newTutor(t)
+	plain := image.NewRGBA(image.Rect(0, 0, 120, 120))
+	for i := range plain.Pix {
+		plain.Pix[i] = byte(200 - i%4*20)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, plain); err != nil {
+		t.Fatal(err)
+	}
+	photo, own := filepath.Join(r.dir, "other.png"), filepath.Join(r.dir, "own.png")
+	if err := os.WriteFile(photo, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.do(func() {
+		if err := r.Export(own, "picture", true); err != nil {
+			t.Error(err)
+		}
+	})
+	r.wait("the export", func() bool { _, err := os.Stat(own); return err == nil })
+	r.do(func() { r.Table().Run("vector.part") })
+	r.do(func() { r.OpenPart(photo) })
+	r.wait("the box", func() bool { return r.CropBox() != nil })
+	r.do(func() { r.CropBox().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn}) })
+	r.wait("the photo's code", func() bool { c, name := r.PartReference(); return name == "other.png" && !c.Empty() })
+	if c, _ := r.PartReference(); c.Distance(p.found) != 0 {
+		t.Errorf("the code is %g from what the embedding found", c.Distance(p.found))
+	}
+	r.do(func() { r.OpenPart(own) })
+	r.wait("the picture's own code", func() bool { _, name := r.PartReference(); return name == "own.png" })
+	if c, _ := r.PartReference(); c.Distance(r.Document().Code()) > 1e-6 {
+		t.Errorf("the code is %g from the document's", c.Distance(r.Document().Code()))
+	}
+	r.do(func() { control.TopSheet().Close() })
+}
+
+// Two versions side by side.
+func TestCompareVectors(t *testing.T) {
+	r, p := newTutor(t)
+	a, b := r.give("One", windowtest.MouthWidth, 1), r.give("Two", windowtest.MouthWidth, 1.5)
+	r.do(func() { r.PickVectors(a.ID) })
+	if r.Table().Enabled("vector.compare") {
+		t.Error("one vector can be compared")
+	}
+	r.do(func() { r.PickVectors(a.ID, b.ID) })
+	before := p.renders.Load()
+	r.do(func() { r.Table().Run("vector.compare") })
+	r.wait("fifteen pictures", func() bool { return p.renders.Load() >= before+15 })
+	r.shot("compare")
+	r.do(func() { control.TopSheet().Close() })
+}
+
+// What is changed in the library is taken back by the message's button, and what was deleted in
+// an earlier session comes back from the trash.
+func TestLibraryUndo(t *testing.T) {
+	r, _ := newTutor(t)
+	e := r.give("One", 3, 1)
+	r.do(func() { r.PickVectors(e.ID) })
+	r.do(func() { r.RateVectors(3) })
+	if got, _ := r.Library().Entry(e.ID); got.Rating != 3 {
+		t.Fatalf("%d stars", got.Rating)
+	}
+	r.do(func() { tapText(t, r.Messages(), "Undo") })
+	if got, _ := r.Library().Entry(e.ID); got.Rating != 0 {
+		t.Errorf("%d stars after undo", got.Rating)
+	}
+	r.do(func() { r.PickVectors(e.ID) })
+	r.do(func() { r.Table().Run("vector.delete") })
+	if r.Library().Len() != 0 {
+		t.Fatal("it was not deleted")
+	}
+	var trash *control.Finder
+	r.do(func() { trash = r.ShowTrash() })
+	if trash == nil || len(trash.Rows()) != 2 {
+		t.Fatalf("the trash lists %v", trash)
+	}
+	r.do(trash.Accept)
+	if got, err := r.Library().Entry(e.ID); err != nil || got.Content != e.Content {
+		t.Errorf("from the trash: %+v, %v", got.Facts, err)
+	}
+}
+
+// A vector that is kept from one of the library brings its facts along, and its pictures show it alone.
+func TestKeepFromLibrary(t *testing.T) {
+	r, _ := newTutor(t)
+	a, b := r.give("One", windowtest.MouthWidth, 2), r.give("Two", 3, 1)
+	if _, err := r.Library().Update(a.ID, func(v *vectors.Vector) error {
+		v.Author, v.Learnt.How, v.Calibration.SafeLo, v.Calibration.SafeHi = "Ann", "statistic", -1, 2
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.do(func() { r.ApplyVector(a.ID) })
+	r.do(func() { r.ApplyVector(b.ID) })
+	r.wait("the picture", r.SameAsDocument)
+	id := r.Document().Scene().Stack[0].ID
+	r.do(func() { r.KeepEdit(id, "Again") })
+	r.wait("the vector", func() bool { return r.Library().Len() == 3 })
+	v, err := r.Library().Load("again")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Author != "Ann" || v.Learnt.How != "statistic" || v.Calibration.SafeHi != 2 {
+		t.Errorf("facts %+v", v.Facts)
+	}
+	if v.Before == nil || bytes.Equal(v.Before.Pix, v.After.Pix) {
+		t.Error("its pictures do not show it")
+	}
+}
+
 // A photo: its box is proposed, moved by hand, and embedded; outside edits the picture is
 // the photo, and it goes back into the file at full size.
 func TestPhotoByHand(t *testing.T) {
