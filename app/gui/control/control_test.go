@@ -1,14 +1,9 @@
 package control
 
 import (
-	"flag"
 	"fmt"
-	"image"
 	"image/color"
-	"image/png"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -16,11 +11,10 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 
+	"latentbrush/app/gui/golden"
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
 )
-
-var update = flag.Bool("update", false, "write the golden pictures anew")
 
 func show(t *testing.T, o fyne.CanvasObject, w, h float32) fyne.Window {
 	t.Helper()
@@ -322,7 +316,7 @@ func TestGoldens(t *testing.T) {
 				win.SetPadded(false)
 				win.Resize(fyne.NewSize(320, 300))
 				for range 3 {
-					compare(t, name, win.Canvas().Capture())
+					golden.Compare(t, name, win.Canvas().Capture())
 					body.Refresh()
 				}
 			})
@@ -355,59 +349,4 @@ func sample() fyne.CanvasObject {
 	return NewPanel(look.Surface, "", container.NewBorder(
 		container.NewVBox(container.New(Row{Gap: 6, Pad: 6}, tool, NewButton(Primary, "play", words.T("run.start"), nil), off), container.New(Row{Gap: 6, Pad: 6}, on, NewButton(Pill, "compare", words.T("compare.off"), nil))),
 		nil, nil, nil, container.NewBorder(container.NewGridWrap(fyne.NewSize(320, 50), classes), nil, nil, nil, head)))
-}
-
-// compare wants a picture to be the golden one, up to 4 levels in a channel for at
-// most 1 % of the pixels, as Fyne's own tests do: fonts are drawn by pure Go, but
-// floating point differs between processors.
-func compare(t *testing.T, name string, img image.Image) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".png")
-	if *update {
-		write(t, path, img)
-		return
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		write(t, filepath.Join("testdata", "failed", name+".png"), img)
-		t.Fatal(err)
-	}
-	defer f.Close()
-	want, err := png.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bad, b := 0, want.Bounds()
-	if img.Bounds().Size() != b.Size() {
-		t.Fatalf("%s: size %v, want %v", name, img.Bounds().Size(), b.Size())
-	}
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			r, g, bl, _ := img.At(x, y).RGBA()
-			wr, wg, wb, _ := want.At(x, y).RGBA()
-			far := func(a, c uint32) bool { return max(a, c)-min(a, c) > 4<<8 }
-			if far(r, wr) || far(g, wg) || far(bl, wb) {
-				bad++
-			}
-		}
-	}
-	if bad*100 > b.Dx()*b.Dy() {
-		write(t, filepath.Join("testdata", "failed", name+".png"), img)
-		t.Errorf("%s: %d pixels differ; see testdata/failed", name, bad)
-	}
-}
-
-func write(t *testing.T, path string, img image.Image) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := png.Encode(f, img); err != nil {
-		t.Fatal(err)
-	}
 }

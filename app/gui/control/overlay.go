@@ -86,6 +86,9 @@ func (s *Sheet) Dismiss() {
 	}
 }
 
+// Place is where the card lies in the window.
+func (s *Sheet) Place() (fyne.Position, fyne.Size) { return s.card.Position(), s.card.Size() }
+
 // Tapped closes when the click is beside the card.
 func (s *Sheet) Tapped(e *fyne.PointEvent) {
 	p, z := s.card.Position(), s.card.Size()
