@@ -264,6 +264,11 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 			if b.components == nil {
 				return nil, 0, errBlocks
 			}
+			for _, c := range b.components {
+				if b.quantisers[c.quantiser] == nil {
+					return nil, 0, errBlocks
+				}
+			}
 			if !whole {
 				return b, 0, nil
 			}
@@ -290,11 +295,6 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 	}
 	if b.components == nil {
 		return nil, 0, errBlocks
-	}
-	for _, c := range b.components {
-		if b.quantisers[c.quantiser] == nil {
-			return nil, 0, errBlocks
-		}
 	}
 	return b, scans, nil
 }
@@ -334,6 +334,9 @@ func (b *jpegBlocks) frame(body []byte, adobe int, jfif bool) error {
 	b.across, b.down = (b.width+8*b.hMax-1)/(8*b.hMax), (b.height+8*b.vMax-1)/(8*b.vMax)
 	for i := range b.components {
 		c := &b.components[i]
+		if b.hMax%c.h != 0 || b.vMax%c.v != 0 {
+			return errBlocks
+		}
 		c.across, c.down = b.across*c.h, b.down*c.v
 	}
 	return nil
@@ -590,9 +593,6 @@ func (b *jpegBlocks) edit(from, to *image.RGBA) error {
 					}
 				}
 				sx, sy := b.hMax/c.h, b.vMax/c.v
-				if b.hMax%c.h != 0 || b.vMax%c.v != 0 {
-					return errBlocks
-				}
 				for j := range c.h * c.v {
 					var samples [64]float64
 					for k := range samples {

@@ -1,11 +1,13 @@
 package photo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 )
 
 // Crop is a turned box in a photo. Coordinates are continuous: pixel (i, j) covers the
@@ -182,22 +184,33 @@ func averaged(img *image.RGBA, area image.Rectangle, k int) plane {
 
 // Search says how [Propose] looks for a box.
 type Search struct {
-	// Scales are the widths tried, as shares of the largest box; nil for those of a
-	// portrait.
+	// Scales are the widths of the grid's boxes, as shares of the largest box; nil for
+	// those of a portrait.
 	Scales []float64
-	// Overlap is the step between boxes as a share of their width, 0 for 0.25.
+	// Step is the distance of the grid's boxes as a share of their width, 0 for 0.25.
 	Step float64
-	// Angles tried around the best box, in radians; nil for ±6° and ±12°.
-	Angles []float64
-	// Evaluations is the largest number of boxes that are scored, 0 for 80.
+	// Evaluations is the largest number of boxes that are scored, 0 for 180.
 	Evaluations int
+	// Found is a score at which a box is so good that it is only made better; 0 for 0.25.
+	Found float64
 	// Progress, if not nil, is called after each box with the best so far and its score.
 	Progress func(best Crop, score float64)
 }
 
-// Propose looks for the box whose picture of w×h has the lowest score: upright boxes
-// on a grid, then turned and moved ones around the best. The score is the model's: for
-// a portrait the error of the encoder's answer.
+// The first moves away from a box, as shares of its width and as an angle, and how
+// many times they are halved.
+const (
+	firstMove  = 0.1
+	firstScale = 0.12
+	firstTurn  = 6 * math.Pi / 180
+	halvings   = 4
+)
+
+// Propose looks for the box whose picture of w×h has the lowest score: the largest one,
+// then upright boxes on a grid, then moved, scaled and turned ones around the three
+// best, and on around the best of those by ever smaller moves (Hooke and Jeeves, "Direct
+// Search", 1961). The score is the model's: for a portrait the error of the encoder's
+// answer.
 func Propose(ctx context.Context, photo *image.RGBA, w, h int, s Search, score func(context.Context, *image.RGBA) (float64, error)) (Crop, float64, error) {
 	whole := Middle(photo, w, h)
 	if err := whole.check(photo, w, h); err != nil {
@@ -209,86 +222,158 @@ func Propose(ctx context.Context, photo *image.RGBA, w, h int, s Search, score f
 	if s.Step <= 0 {
 		s.Step = 0.25
 	}
-	if s.Angles == nil {
-		s.Angles = []float64{-12 * math.Pi / 180, -6 * math.Pi / 180, 6 * math.Pi / 180, 12 * math.Pi / 180}
-	}
 	if s.Evaluations <= 0 {
-		s.Evaluations = 80
+		s.Evaluations = 180
 	}
-	best, lowest, n := whole, math.Inf(1), 0
-	try := func(c Crop) error {
-		if n >= s.Evaluations {
-			return nil
-		}
-		n++
-		if err := ctx.Err(); err != nil {
+	if s.Found <= 0 {
+		s.Found = 0.25
+	}
+	p := proposal{ctx: ctx, photo: photo, w: w, h: h, search: s, score: score, best: scoredCrop{whole, math.Inf(1)}}
+	err := p.run(whole)
+	return p.best.Crop, p.best.score, err
+}
+
+type scoredCrop struct {
+	Crop
+	score float64
+}
+
+// proposal is one search.
+type proposal struct {
+	ctx    context.Context
+	photo  *image.RGBA
+	w, h   int
+	search Search
+	score  func(context.Context, *image.RGBA) (float64, error)
+	best   scoredCrop
+	scored int
+}
+
+// left is how many boxes may still be scored.
+func (p *proposal) left() int { return p.search.Evaluations - p.scored }
+
+func (p *proposal) try(c Crop) (scoredCrop, error) {
+	p.scored++
+	if err := p.ctx.Err(); err != nil {
+		return scoredCrop{}, err
+	}
+	picture, err := c.Cut(p.photo, p.w, p.h)
+	if err != nil {
+		return scoredCrop{}, err
+	}
+	v, err := p.score(p.ctx, picture)
+	if err != nil {
+		return scoredCrop{}, err
+	}
+	if v < p.best.score {
+		p.best = scoredCrop{c, v}
+	}
+	if p.search.Progress != nil {
+		p.search.Progress(p.best.Crop, p.best.score)
+	}
+	return scoredCrop{c, v}, nil
+}
+
+func (p *proposal) run(whole Crop) error {
+	first, err := p.try(whole)
+	if err != nil {
+		return err
+	}
+	candidates := []scoredCrop{first}
+	if p.best.score > p.search.Found {
+		if candidates, err = p.grid(whole, candidates); err != nil {
 			return err
 		}
-		picture, err := c.Cut(photo, w, h)
-		if err != nil {
-			return err
-		}
-		v, err := score(ctx, picture)
-		if err != nil {
-			return err
-		}
-		if v < lowest {
-			best, lowest = c, v
-		}
-		if s.Progress != nil {
-			s.Progress(best, lowest)
-		}
-		return nil
 	}
-	if err := try(whole); err != nil {
-		return best, lowest, err
+	slices.SortStableFunc(candidates, func(a, b scoredCrop) int { return cmp.Compare(a.score, b.score) })
+	var starts []scoredCrop
+	for _, c := range candidates {
+		if len(starts) < 3 && !slices.ContainsFunc(starts, func(s scoredCrop) bool {
+			return math.Hypot(s.X-c.X, s.Y-c.Y) < 0.3*s.Width && math.Abs(math.Log(s.Width/c.Width)) < 0.2
+		}) {
+			starts = append(starts, c)
+		}
 	}
-	pw, ph := float64(photo.Rect.Dx()), float64(photo.Rect.Dy())
-	for _, scale := range s.Scales {
+	best := starts[0]
+	if len(starts) > 1 {
+		for _, c := range starts {
+			if c, _, err = p.around(c, 1); err != nil {
+				return err
+			}
+			if c.score < best.score {
+				best = c
+			}
+		}
+	}
+	step := 1.0
+	for range halvings + 1 {
+		for better := true; better && p.left() > 0; {
+			if best, better, err = p.around(best, step); err != nil {
+				return err
+			}
+		}
+		step /= 2
+	}
+	return nil
+}
+
+// grid scores upright boxes all over the photo, the larger ones first.
+func (p *proposal) grid(whole Crop, out []scoredCrop) ([]scoredCrop, error) {
+	pw, ph := float64(p.photo.Rect.Dx()), float64(p.photo.Rect.Dy())
+	for _, scale := range p.search.Scales {
 		width := whole.Width * scale
-		height := width * float64(h) / float64(w)
-		nx := int(math.Ceil((pw - width) / (s.Step * width)))
-		ny := int(math.Ceil((ph - height) / (s.Step * height)))
-		for j := range ny + 1 {
-			for i := range nx + 1 {
-				c := Crop{X: pw / 2, Y: ph / 2, Width: width}
-				if nx > 0 {
-					c.X = width/2 + (pw-width)*float64(i)/float64(nx)
-				}
-				if ny > 0 {
-					c.Y = height/2 + (ph-height)*float64(j)/float64(ny)
-				}
-				if c == whole {
-					continue
-				}
-				// A third of the budget is for the refinement.
-				if n >= s.Evaluations*2/3 {
-					break
-				}
-				if err := try(c); err != nil {
-					return best, lowest, err
-				}
+		height := width * float64(p.h) / float64(p.w)
+		nx := int(math.Ceil((pw - width) / (p.search.Step * width)))
+		ny := int(math.Ceil((ph - height) / (p.search.Step * height)))
+		for k := range (nx + 1) * (ny + 1) {
+			c := Crop{X: pw / 2, Y: ph / 2, Width: width}
+			if nx > 0 {
+				c.X = width/2 + (pw-width)*float64(k%(nx+1))/float64(nx)
+			}
+			if ny > 0 {
+				c.Y = height/2 + (ph-height)*float64(k/(nx+1))/float64(ny)
+			}
+			if c == whole {
+				continue
+			}
+			if p.left() <= p.search.Evaluations*2/5 { // the rest is for the moves
+				return out, nil
+			}
+			s, err := p.try(c)
+			if err != nil {
+				return out, err
+			}
+			if out = append(out, s); s.score <= p.search.Found {
+				return out, nil
 			}
 		}
 	}
-	for _, angle := range s.Angles {
-		c := best
-		c.Angle = angle
-		if err := try(c); err != nil {
-			return best, lowest, err
-		}
-	}
-	for step := s.Step / 2; step > s.Step/8; step /= 2 {
-		from := best
-		for _, d := range [6][3]float64{{1, 0, 0}, {-1, 0, 0}, {0, 1, 0}, {0, -1, 0}, {0, 0, 1}, {0, 0, -1}} {
-			c := from
-			c.X += d[0] * step * c.Width
-			c.Y += d[1] * step * c.Width
-			c.Width *= 1 + d[2]*step
-			if err := try(c); err != nil {
-				return best, lowest, err
+	return out, nil
+}
+
+// around tries the moves of a size in turn, going on from each that makes the box
+// better, and reports whether one did.
+func (p *proposal) around(c scoredCrop, step float64) (scoredCrop, bool, error) {
+	better := false
+	for _, d := range [4][4]float64{{firstMove, 0, 0, 0}, {0, firstMove, 0, 0}, {0, 0, firstScale, 0}, {0, 0, 0, firstTurn}} {
+		for _, sign := range [2]float64{step, -step} {
+			if p.left() <= 0 {
+				return c, better, nil
+			}
+			m := c.Crop
+			m.X += sign * d[0] * m.Width
+			m.Y += sign * d[1] * m.Width
+			m.Width *= math.Exp(sign * d[2])
+			m.Angle += sign * d[3]
+			s, err := p.try(m)
+			if err != nil {
+				return c, better, err
+			}
+			if s.score < c.score {
+				c, better = s, true
+				break
 			}
 		}
 	}
-	return best, lowest, nil
+	return c, better, nil
 }

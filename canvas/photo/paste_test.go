@@ -312,7 +312,7 @@ func TestPropose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if scored > 80 || math.Hypot(c.X-420, c.Y-240) > 20 || c.Width < 200 || c.Width > 290 {
+	if scored > 180 || math.Hypot(c.X-420, c.Y-240) > 6 || c.Width < 225 || c.Width > 255 {
 		t.Errorf("%d boxes, best %+v with %v, want one at (420, 240), 240 wide", scored, c, v)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
