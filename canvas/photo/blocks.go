@@ -173,25 +173,17 @@ func (r *entropy) restart() error {
 // copiesBlocks reports whether the blocks of a JPEG file can be copied: YCbCr or grey,
 // 8 bits, Huffman codes.
 func copiesBlocks(data []byte) bool {
-	_, _, err := readJPEG(data, false)
+	_, err := readJPEG(data, false)
 	return err == nil
 }
 
-// readJPEGBlocks reads all coefficients.
-func readJPEGBlocks(data []byte) (*jpegBlocks, error) {
-	b, scans, err := readJPEG(data, true)
-	if err == nil && scans == 0 {
-		err = fmt.Errorf("%w: it has no scan", errBlocks)
-	}
-	return b, err
-}
-
-// readJPEG reads a file, or what comes before its first scan, and counts the scans.
-func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
+// readJPEG reads a file: its coefficients, too, when the whole is asked for.
+func readJPEG(data []byte, whole bool) (*jpegBlocks, error) {
 	b := &jpegBlocks{}
 	var dc, ac [4]*huffman
 	interval, scans, progressive := 0, 0, false
 	adobe, jfif := -1, false
+	var seen [3]bool // components with a scan
 	for p := 2; p+4 <= len(data); {
 		if data[p] != 0xff {
 			p++
@@ -207,18 +199,18 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 		}
 		n := int(binary.BigEndian.Uint16(data[p+2:]))
 		if n < 2 || p+2+n > len(data) {
-			return nil, 0, errBlocks
+			return nil, errBlocks
 		}
 		segment, body := data[p:p+2+n], data[p+4:p+2+n]
 		p += 2 + n
 		switch {
 		case marker == 0xc0 || marker == 0xc1 || marker == 0xc2:
 			if b.components != nil {
-				return nil, 0, errBlocks
+				return nil, errBlocks
 			}
 			progressive = marker == 0xc2
 			if err := b.frame(body, adobe, jfif); err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 			if whole {
 				b.allocate()
@@ -227,7 +219,7 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 			for len(body) > 0 {
 				t, n, err := readHuffman(body[1:])
 				if err != nil || body[0]&15 > 3 || body[0]>>4 > 1 {
-					return nil, 0, errBlocks
+					return nil, errBlocks
 				}
 				(*[2]*[4]*huffman{&dc, &ac}[body[0]>>4])[body[0]&15] = &t
 				body = body[1+n:]
@@ -236,7 +228,7 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 			for len(body) > 0 {
 				size := 64 * (1 + int(body[0]>>4))
 				if body[0]>>4 > 1 || body[0]&15 > 3 || len(body) < 1+size {
-					return nil, 0, errBlocks
+					return nil, errBlocks
 				}
 				q := make([]uint16, 64)
 				for i := range q {
@@ -246,37 +238,42 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 						q[i] = binary.BigEndian.Uint16(body[1+2*i:])
 					}
 					if q[i] == 0 {
-						return nil, 0, errBlocks
+						return nil, errBlocks
 					}
 				}
 				if b.quantisers[body[0]&15] != nil && scans > 0 {
-					return nil, 0, errBlocks // a table that changes between scans
+					return nil, errBlocks // a table that changes between scans
 				}
 				b.quantisers[body[0]&15] = q
 				body = body[1+size:]
 			}
 		case marker == 0xdd:
 			if len(body) < 2 {
-				return nil, 0, errBlocks
+				return nil, errBlocks
 			}
 			interval = int(binary.BigEndian.Uint16(body))
 		case marker == 0xda:
 			if b.components == nil {
-				return nil, 0, errBlocks
+				return nil, errBlocks
 			}
 			for _, c := range b.components {
 				if b.quantisers[c.quantiser] == nil {
-					return nil, 0, errBlocks
+					return nil, errBlocks
+				}
+			}
+			scans++
+			for i := range b.components {
+				for k := 1; k < len(body)-3; k += 2 {
+					seen[i] = seen[i] || body[k] == b.components[i].id
 				}
 			}
 			if !whole {
-				return b, 0, nil
+				continue
 			}
 			s := scan{b: b, progressive: progressive, interval: interval, r: entropy{data: data, at: p}}
 			if err := s.read(body, dc, ac); err != nil {
-				return nil, 0, err
+				return nil, err
 			}
-			scans++
 			p = s.r.at
 		case marker >= 0xe0 && marker <= 0xef || marker == 0xfe:
 			if marker == 0xe0 && bytes.HasPrefix(body, []byte("JFIF\x00")) {
@@ -290,13 +287,18 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, int, error) {
 			}
 			b.segments = append(b.segments, segment)
 		default:
-			return nil, 0, fmt.Errorf("%w: marker %#x", errBlocks, marker)
+			return nil, fmt.Errorf("%w: marker %#x", errBlocks, marker)
+		}
+	}
+	for i := range b.components {
+		if !seen[i] {
+			return nil, fmt.Errorf("%w: a component has no scan", errBlocks)
 		}
 	}
 	if b.components == nil {
-		return nil, 0, errBlocks
+		return nil, errBlocks
 	}
-	return b, scans, nil
+	return b, nil
 }
 
 func (b *jpegBlocks) frame(body []byte, adobe int, jfif bool) error {

@@ -82,7 +82,7 @@ func (p *Photo) EncodeAs(w io.Writer, picture *image.RGBA, f Format) error {
 	}
 	img := stored(picture, p.Orientation)
 	if f == JPEG && p.Format == JPEG {
-		if b, err := readJPEGBlocks(p.data); err == nil && b.edit(stored(p.Picture, p.Orientation), img) == nil {
+		if b, err := readJPEG(p.data, true); err == nil && b.edit(stored(p.Picture, p.Orientation), img) == nil {
 			var out bytes.Buffer
 			if b.write(&out) == nil {
 				_, err := w.Write(out.Bytes())
