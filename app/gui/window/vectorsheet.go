@@ -231,7 +231,8 @@ func (w *Window) factsOf(e vectors.Entry, v *vectors.Vector) [][2]string {
 	if g := v.Generalisation; len(g.Readings) > 0 {
 		var changes []string
 		for _, r := range g.Readings[:min(len(g.Readings), 5)] {
-			changes = append(changes, fmt.Sprintf("%s %+.1f σ", r.Name, r.Change))
+			name := words.Or("reading."+r.Name, strings.ReplaceAll(r.Name, "_", " "))
+			changes = append(changes, fmt.Sprintf("%s %+.1f σ", name, r.Change))
 		}
 		put("fact.changes", strings.Join(changes, ", "))
 	}
