@@ -118,7 +118,7 @@ var light = palette{
 	Bad:         hex(0xc93a3c),
 	Unsafe:      hex(0xe0a596),
 	Track:       hex(0xc3c6cc),
-	Knob:        hex(0xffffff),
+	Knob:        hex(0x3d434b),
 	Veil:        hexA(0x2a2c30, 130),
 
 	theme.ColorNameBackground:          hex(0xf1f2f4),
