@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"latentbrush/engine"
@@ -74,6 +78,64 @@ func measureVectors(ctx context.Context, b *Bench) error {
 	b.Row("vectors/render", 1e3*alone.Seconds(), "ms")
 	b.Row(fmt.Sprintf("vectors/render-with-%d", len(terms)), 1e3*stacked.Seconds(), "ms")
 	b.AtMost(fmt.Sprintf("vectors/sum-of-%d", len(terms)), 1e3*sum.Seconds(), "ms", 1)
+	return measureLibrary(b, vectors.New("Kept", vectorModel(e), axes[0]))
+}
+
+// libraryEntries is the size of the library that is measured.
+const libraryEntries = 1000
+
+// measureLibrary times what a user does in a library: opening a large one, filtering it, and keeping
+// one more vector, with its pictures, in it.
+func measureLibrary(b *Bench, v *vectors.Vector) error {
+	dir, err := os.MkdirTemp("", "latentbrush-library-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var whole bytes.Buffer
+	v.Before, v.After = image.NewRGBA(image.Rect(0, 0, 128, 128)), image.NewRGBA(image.Rect(0, 0, 128, 128))
+	for i := range libraryEntries {
+		whole.Reset()
+		v.Name, v.Tags = fmt.Sprintf("Vector %d", i), []string{"bench", fmt.Sprintf("tag%d", i%10)}
+		if err := vectors.Write(&whole, v); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("vector-%d%s", i, vectors.Ext)), whole.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	var l *vectors.Library
+	opened, err := b.Best(func() (err error) {
+		l, err = vectors.OpenLibrary(dir, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	query, err := vectors.ParseQuery("vector 9 tag:tag9")
+	if err != nil {
+		return err
+	}
+	filtered, err := b.Best(func() error {
+		if n := len(l.Search(query)); n != libraryEntries/10 {
+			return fmt.Errorf("%d of %d vectors were found, want %d", n, libraryEntries, libraryEntries/10)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v.Name = "Kept"
+	kept, err := b.Best(func() error {
+		_, err := l.Add(v)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.Row(fmt.Sprintf("vectors/open-%d", libraryEntries), 1e3*opened.Seconds(), "ms")
+	b.AtMost(fmt.Sprintf("vectors/filter-%d", libraryEntries), 1e3*filtered.Seconds(), "ms", 50)
+	b.AtMost("vectors/keep", 1e3*kept.Seconds(), "ms", 1000)
 	return nil
 }
 
