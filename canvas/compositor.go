@@ -45,7 +45,7 @@ type Look struct {
 }
 
 // DoubtfulFrom is the uncertainty (0 to 255) from which a pixel is hatched.
-const DoubtfulFrom = 96
+const DoubtfulFrom = 64
 
 // Compositor blends the picture, the labels and the hatching of one pane into
 // opaque pixels. It reads only the pixels it draws.
@@ -530,9 +530,10 @@ func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
 		if v < DoubtfulFrom {
 			continue
 		}
-		// Level lines, closer the more doubtful.
-		if step := 4 - int(v-DoubtfulFrom)/54; y%step == 0 && (x0+i)%4 != 3 {
-			shade(dst[4*i:4*i+4:4*i+4], 255, 120, 0)
+		// Lines that lie the closer the more doubtful: every third, every
+		// second, every pixel.
+		if step := max(3-int(v-DoubtfulFrom)/48, 1); (x0+i+y)%step == 0 {
+			tint(dst[4*i:4*i+4:4*i+4], 255, 120, 0, 176)
 		}
 	}
 }
@@ -551,11 +552,4 @@ func tint(p []uint8, r, g, b uint8, share uint32) {
 	p[0] = uint8((uint32(p[0])*rest + uint32(r)*share) >> 8)
 	p[1] = uint8((uint32(p[1])*rest + uint32(g)*share) >> 8)
 	p[2] = uint8((uint32(p[2])*rest + uint32(b)*share) >> 8)
-}
-
-// shade mixes the pixel and a colour in equal parts.
-func shade(p []uint8, r, g, b uint8) {
-	p[0] = uint8((uint32(p[0]) + uint32(r)) >> 1)
-	p[1] = uint8((uint32(p[1]) + uint32(g)) >> 1)
-	p[2] = uint8((uint32(p[2]) + uint32(b)) >> 1)
 }

@@ -219,7 +219,7 @@ func TestHeatAndDoubt(t *testing.T) {
 			}
 		}
 	}
-	if warm < 500 || hatched < 200 || certain < 500 {
+	if warm < 500 || hatched < 200 || certain < 250 {
 		t.Errorf("%d pixels warm, %d hatched, %d certain", warm, hatched, certain)
 	}
 	if _, ok := k.Doubt(64, 0); ok {

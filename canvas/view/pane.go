@@ -405,6 +405,9 @@ func (p *Pane) RingRadius() float64 {
 	return float64(p.stage.painter.Brush.Size) * p.stage.viewport.Zoom() / 2
 }
 
+// RingShown reports whether the ring of the brush is shown.
+func (p *Pane) RingShown() bool { return p.ring.shown }
+
 func (p *Pane) updateRing() {
 	s := p.stage
 	_, ringed := s.painter.Tool().(canvas.Ringed)

@@ -3,6 +3,7 @@ package view_test
 import (
 	"image"
 	"image/color"
+	"image/draw"
 	"math"
 	"testing"
 
@@ -383,8 +384,13 @@ func TestReadoutAndCrosshair(t *testing.T) {
 	var last view.Readout
 	var known bool
 	r.stage.OnReadout = func(ro view.Readout, ok bool) { last, known = ro, ok }
+	r.pair.Picture.MouseMoved(mouse(at(r.pair.Picture, 30.5, 40.5), 0, 0))
+	if want := (view.Readout{Inside: true, X: 30, Y: 40, Confidence: 0.8, Known: true}); last != want || !known {
+		t.Errorf("read %+v %v", last, known)
+	}
 	stroke(r.pair.Picture, desktop.MouseButtonPrimary, 0, at(r.pair.Picture, 30.5, 40.5))
-	want := view.Readout{Inside: true, X: 30, Y: 40, Class: 1, Mark: canvas.Touched, Confidence: 0.8, Known: true}
+	// The model said nothing of what is painted.
+	want := view.Readout{Inside: true, X: 30, Y: 40, Class: 1, Mark: canvas.Touched}
 	if last != want || !known {
 		t.Errorf("read %+v %v", last, known)
 	}
@@ -497,5 +503,68 @@ func TestHighDPI(t *testing.T) {
 		if red != 4 {
 			t.Errorf("scale %v: the pixel is %d screen pixels wide", scale, red)
 		}
+	}
+}
+
+// Side by side, the first pane shows the picture before and the second the present
+// one; held, every pane shows the one before. Ending it brings back what was there.
+func TestCompareSideBySideAndHold(t *testing.T) {
+	r := newRig(t, 100)
+	before := image.NewRGBA(r.c.Bounds())
+	draw.Draw(before, before.Rect, image.NewUniform(color.RGBA{10, 200, 30, 255}), image.Point{}, draw.Src)
+	if err := r.stage.SetBefore(before); err != nil {
+		t.Fatal(err)
+	}
+	l := r.pair.Picture.Look()
+	l.Overlay = 0
+	r.pair.Picture.SetLook(l)
+	was := color.RGBA{10, 200, 30, 255}
+	see := func(when string, first, second bool) {
+		t.Helper()
+		img := r.window.Canvas().Capture()
+		for i, want := range []bool{first, second} {
+			got := color.RGBAModel.Convert(img.At(100+200*i, 100)).(color.RGBA)
+			if (got == was) != want {
+				t.Errorf("%s: pane %d shows %v", when, i, got)
+			}
+		}
+	}
+	see("at first", false, false)
+	r.stage.SetCompare(view.CompareSideBySide)
+	see("side by side", true, false)
+	r.stage.HoldBefore(true)
+	see("held", true, true)
+	r.stage.HoldBefore(false)
+	see("let go", true, false)
+	r.stage.CycleCompare()
+	if r.stage.Compare() != view.CompareOff {
+		t.Errorf("after side by side comes %v", r.stage.Compare())
+	}
+	see("off", false, false)
+	// The label map itself is shown by the second pane again.
+	if got := r.pair.Labels.Look().Overlay; got != 1 {
+		t.Errorf("the labels are shown at %v", got)
+	}
+}
+
+// A press that somebody else took neither paints nor leaves a gesture behind.
+func TestPressTaken(t *testing.T) {
+	r := newRig(t, 100)
+	var got []canvas.Point
+	r.stage.OnPress = func(p *view.Pane, at canvas.Point) bool {
+		got = append(got, at)
+		return p == r.pair.Picture
+	}
+	p := r.pair.Picture
+	stroke(p, desktop.MouseButtonPrimary, 0, at(p, 20.5, 20.5), at(p, 40.5, 20.5))
+	if n, _ := r.count(1); n != 0 {
+		t.Errorf("%d pixels were painted", n)
+	}
+	stroke(r.pair.Labels, desktop.MouseButtonPrimary, 0, at(r.pair.Labels, 20.5, 20.5), at(r.pair.Labels, 40.5, 20.5))
+	if n, _ := r.count(1); n == 0 {
+		t.Error("nothing is painted in the other pane")
+	}
+	if len(got) != 2 || math.Floor(got[0].X) != 20 || math.Floor(got[0].Y) != 20 {
+		t.Errorf("asked at %v", got)
 	}
 }

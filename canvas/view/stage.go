@@ -31,7 +31,8 @@ type Readout struct {
 	X, Y   int
 	Class  uint8
 	Mark   canvas.Mark
-	// Confidence is the model's, from 0 to 1, if Known.
+	// Confidence is the model's in the class, from 0 to 1, if Known: not where
+	// another class was painted.
 	Confidence float64
 	Known      bool
 }
@@ -355,7 +356,9 @@ func (s *Stage) readout() {
 	c := s.painter.Canvas()
 	if r.Class, r.Inside = c.ClassAt(x, y); r.Inside {
 		r.Mark = c.MarkAt(x, y)
-		if doubt, ok := s.pointer.comp.Doubt(x, y); ok {
+		// The model's confidence is in what it said itself, not in paint.
+		said := c.Base().Pix[y*c.Base().Stride+x] == r.Class
+		if doubt, ok := s.pointer.comp.Doubt(x, y); ok && said {
 			r.Confidence, r.Known = 1-doubt, true
 		}
 	}

@@ -202,6 +202,7 @@ type ring struct {
 	diamond polylines
 	note    *fynecanvas.Text
 	stacked bool
+	shown   bool
 }
 
 // show draws the ring about a place with a radius, both in screen pixels, and a
@@ -251,7 +252,7 @@ func (r *ring) show(shape canvas.Shape, mid canvas.Point, radius float64, u unit
 		r.note.Move(u.pos(mid.X+radius+6*u.scale, mid.Y-8*u.scale))
 	}
 	grown = grown || !r.stacked
-	r.stacked = true
+	r.stacked, r.shown = true, true
 	return grown
 }
 
@@ -275,6 +276,7 @@ func (r *ring) hide() {
 	r.diamond.begin()
 	r.diamond.end()
 	visible(r.note, false)
+	r.shown = false
 }
 
 func (r *ring) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {

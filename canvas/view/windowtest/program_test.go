@@ -106,6 +106,14 @@ func program(side int) {
 			_ = painter.Use("polygon")
 		case 'g':
 			_ = painter.Use("fill")
+		case 'l':
+			_ = painter.Use("lasso")
+		case 'm':
+			stage.SetMirror(!stage.Mirrored())
+		case '0':
+			stage.Fit()
+		case '4':
+			stage.ZoomTo(4)
 		}
 	}
 	undo := func(fyne.Shortcut) { _, _ = hist.Undo(c) }
@@ -161,6 +169,12 @@ func program(side int) {
 		case "view":
 			v := stage.Viewport()
 			return fmt.Sprint(v.Zoom(), v.Centre().X, v.Centre().Y)
+		case "brush":
+			ring := 0
+			if pair.Picture.RingShown() || pair.Labels.RingShown() {
+				ring = 1
+			}
+			return fmt.Sprint(painter.Brush.Size, painter.Class(), ring)
 		case "steps":
 			n, _ := hist.Len()
 			return fmt.Sprint(n)

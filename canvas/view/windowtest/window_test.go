@@ -275,6 +275,10 @@ func (r *rig) same(when string) {
 	if math.Abs(v[0]-r.view.Zoom()) > 1e-9 || math.Abs(v[1]-c.X) > 1e-6 || math.Abs(v[2]-c.Y) > 1e-6 {
 		r.t.Fatalf("%s: the view is %v, expected zoom %v about %v", when, v, r.view.Zoom(), c)
 	}
+	b := r.numbers("brush")
+	if int(b[0]) != r.painter.Brush.Size || int(b[1]) != int(r.painter.Class()) {
+		r.t.Fatalf("%s: size %v and class %v, expected %d and %d", when, b[0], b[1], r.painter.Brush.Size, r.painter.Class())
+	}
 	undo, _ := r.hist.Len()
 	if steps := r.numbers("steps")[0]; int(steps) != undo {
 		r.t.Fatalf("%s: %v steps, expected %d", when, steps, undo)
@@ -415,6 +419,153 @@ func TestPaintPanZoomUndo(t *testing.T) {
 			r.screen()
 		})
 	}
+}
+
+// The gestures with modifiers and the other buttons: sizing by dragging and by the
+// wheel, straight lines, outlines that are filled, lassos that take back, polygons
+// whose corners are taken away, and all of it mirrored.
+func TestGestures(t *testing.T) {
+	for _, scale := range []string{"1", "2"} {
+		t.Run("scale "+scale, func(t *testing.T) {
+			r := start(t, 256, "FYNE_SCALE="+scale)
+			w, h := r.pane.X, r.pane.Y
+
+			// Shift+drag sizes the brush and paints nothing; the ring stays.
+			r.move(0, w*0.5, h*0.5)
+			r.do("keydown shift")
+			r.settle()
+			r.do("mousedown 1")
+			from, size := r.at.X, r.painter.Brush.Size
+			for _, dx := range []float64{8, 20, 33} {
+				r.move(0, from+dx, r.at.Y)
+			}
+			r.painter.SetSize(size + int(math.Round(2*(r.at.X-from)/r.view.Zoom())))
+			r.same("Shift and a drag size the brush")
+			if ring := r.numbers("brush")[2]; ring != 1 {
+				t.Error("the ring is not shown while the brush is sized")
+			}
+			r.do("mouseup 1")
+			r.do("keyup shift")
+			r.same("sizing is over")
+
+			// The wheel with Shift, two clicks up and five down.
+			r.do("keydown shift")
+			r.settle()
+			r.do("click --repeat 2 --delay 20 4")
+			r.do("click --repeat 5 --delay 20 5")
+			r.do("keyup shift")
+			for range 2 {
+				r.painter.SetSize(canvas.LargerSize(r.painter.Brush.Size))
+			}
+			for range 5 {
+				r.painter.SetSize(canvas.SmallerSize(r.painter.Brush.Size))
+			}
+			r.same("Shift and the wheel size the brush")
+
+			// A straight line from the end of a stroke, in the other pane.
+			r.stroke(0, w*0.2, h*0.3, w*0.3, h*0.3)
+			r.settle()
+			r.move(1, w*0.8, h*0.7)
+			r.do("keydown shift")
+			r.settle()
+			r.do("mousedown 1")
+			r.do("mouseup 1")
+			r.settle()
+			r.do("keyup shift")
+			line := canvas.Event{Kind: canvas.Press, At: r.place(), Shift: true}
+			r.painter.Handle(line)
+			line.Kind = canvas.Release
+			r.painter.Handle(line)
+			r.same("Shift and a click draw a straight line")
+
+			// An outline by the right button fills when it is released.
+			r.key("period", func() { r.painter.StepClass(1) })
+			ring := [][2]float64{{0.3, 0.55}, {0.5, 0.5}, {0.55, 0.75}, {0.35, 0.8}, {0.3, 0.58}}
+			r.loop(1, "mousedown 3", "mouseup 3", canvas.Event{Button: canvas.Secondary}, ring)
+			r.same("an outline by the right button")
+
+			// A lasso fills, and with Ctrl brings the original back.
+			r.key("l", func() { _ = r.painter.Use("lasso") })
+			r.loop(0, "mousedown 1", "mouseup 1", canvas.Event{}, [][2]float64{{0.6, 0.2}, {0.9, 0.25}, {0.8, 0.5}, {0.62, 0.4}})
+			r.same("a lasso")
+			r.do("keydown ctrl")
+			r.settle()
+			r.loop(0, "mousedown 1", "mouseup 1", canvas.Event{Ctrl: true}, [][2]float64{{0.4, 0.2}, {0.75, 0.2}, {0.7, 0.7}, {0.4, 0.7}})
+			r.do("keyup ctrl")
+			r.same("a lasso with Ctrl")
+
+			// A polygon loses corners by the right button and by Backspace, and is
+			// given up by Escape.
+			r.key("p", func() { _ = r.painter.Use("polygon") })
+			corner := func(x, y float64) { r.stroke(0, math.Round(w*x), math.Round(h*y)) }
+			corner(0.2, 0.2)
+			corner(0.5, 0.2)
+			corner(0.9, 0.9)
+			r.do("mousedown 3")
+			r.do("mouseup 3")
+			r.settle()
+			r.painter.Handle(canvas.Event{Kind: canvas.Press, At: r.place(), Button: canvas.Secondary})
+			r.painter.Handle(canvas.Event{Kind: canvas.Release, At: r.place(), Button: canvas.Secondary})
+			corner(0.5, 0.6)
+			corner(0.1, 0.9)
+			r.key("BackSpace", func() { r.painter.Handle(canvas.Event{Kind: canvas.Back}) })
+			corner(0.2, 0.6)
+			r.key("Return", func() { r.painter.Handle(canvas.Event{Kind: canvas.Confirm}) })
+			r.same("a polygon whose corners were taken away")
+			corner(0.3, 0.3)
+			corner(0.7, 0.3)
+			corner(0.7, 0.7)
+			r.key("Escape", func() { r.painter.Handle(canvas.Event{Kind: canvas.Cancel}) })
+			r.key("Return", func() { r.painter.Handle(canvas.Event{Kind: canvas.Confirm}) })
+			r.same("a polygon given up")
+
+			// Mirrored, the pixel under the pointer is painted.
+			r.key("b", func() { _ = r.painter.Use("brush") })
+			r.key("m", func() { r.view.SetMirror(true) })
+			r.stroke(1, w*0.2, h*0.2, w*0.4, h*0.3)
+			r.same("a stroke on the mirrored view")
+			r.key("m", func() { r.view.SetMirror(false) })
+
+			// Exact zooms, and fitting.
+			r.move(0, w*0.4, h*0.6)
+			r.settle()
+			r.key("4", func() { r.view.ZoomTo(4, canvas.Point{X: r.at.X + 0.5, Y: r.at.Y + 0.5}, r.pane) })
+			r.stroke(0, w*0.4, h*0.6, w*0.5, h*0.6)
+			r.same("a stroke at 400 %")
+			r.key("0", func() { r.view.Fit(r.pane) })
+			r.same("fitting")
+
+			for range 3 {
+				r.do("key ctrl+z")
+				if _, err := r.hist.Undo(r.painter.Canvas()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.same("undo")
+		})
+	}
+}
+
+// loop drags along a way with a button, its events otherwise those of mods.
+func (r *rig) loop(pane int, down, up string, mods canvas.Event, way [][2]float64) {
+	r.t.Helper()
+	send := func(kind canvas.EventKind) {
+		e := mods
+		e.Kind, e.At = kind, r.place()
+		r.painter.Handle(e)
+	}
+	for i, q := range way {
+		r.move(pane, math.Round(r.pane.X*q[0]), math.Round(r.pane.Y*q[1]))
+		if i == 0 {
+			r.do("%s", down)
+			send(canvas.Press)
+			continue
+		}
+		send(canvas.Drag)
+	}
+	r.do("%s", up)
+	send(canvas.Release)
+	r.settle()
 }
 
 // pan drags the view with the given keys and button.
