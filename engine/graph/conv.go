@@ -360,3 +360,26 @@ func (g *Graph) BatchNorm(x, gain, shift, mean, variance *Value, epsilon float32
 	c := x.shape[1]
 	return g.Add(g.Mul(x, g.Reshape(scale, 1, c, 1, 1)), g.Reshape(offset, 1, c, 1, 1))
 }
+
+// blockedBy is the largest number of channels that the CPU provider keeps side by side in its blocked layout.
+const blockedBy = 16
+
+// blocked reports whether the runtime has v in its blocked layout without a change of layout: the result of a
+// convolution with constant weights, or of what passes the layout on, through at most the given number of operations.
+func blocked(v *Value, most int) bool {
+	if most == 0 || len(v.shape) != 4 || v.shape[1]%blockedBy != 0 {
+		return false
+	}
+	switch o := v.op.(type) {
+	case convOp:
+		in := v.in[0].shape[1]
+		return v.in[1].isConst() && (in%blockedBy == 0 && o.Groups == 1 || o.Groups == in)
+	case resizeOp:
+		return blocked(v.in[0], most-1)
+	case unaryOp:
+		return o.Kind == "Relu" && blocked(v.in[0], most-1)
+	case binaryOp:
+		return o.Kind == "Add" && equal(v.in[0].shape, v.in[1].shape) && blocked(v.in[0], most-1) && blocked(v.in[1], most-1)
+	}
+	return false
+}

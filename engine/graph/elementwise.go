@@ -310,6 +310,8 @@ func (g *Graph) unary(o unaryOp, x *Value) *Value {
 type unaryOp struct {
 	Kind string
 	A, B float32
+	// Blocked writes a Step in a form that keeps the runtime's blocked layout.
+	Blocked bool
 }
 
 func (o unaryOp) name() string { return o.Kind }
@@ -327,6 +329,16 @@ func (o unaryOp) write(w *writer, v *Value) {
 		w.node("Clip", []string{x, w.floats(nil, o.A), w.floats(nil, o.B)}, y)
 	case "Step":
 		big := w.temp(v)
+		if o.Blocked {
+			c := v.shape[1]
+			gains := make([]float32, c)
+			for i := range gains {
+				gains[i] = stepGain
+			}
+			w.node("Conv", []string{x, w.floats([]int{c, 1, 1, 1}, gains...)}, big, attrInts("kernel_shape", 1, 1), attrInt("group", c))
+			w.node("Clip", []string{big, w.floats(nil, o.A), w.floats(nil, o.B)}, y)
+			return
+		}
 		w.node("Mul", []string{x, w.floats(nil, stepGain)}, big)
 		w.node("Clip", []string{big, w.floats(nil, o.A), w.floats(nil, o.B)}, y)
 	default:
@@ -352,7 +364,9 @@ func (o unaryOp) vjp(g *Graph, y, dy *Value, _ []bool) []*Value {
 		d = g.Mul(dy, g.Step(x, -1, 1))
 	case "Relu":
 		// The result has the sign of the argument, and asking only the result lets a runtime fuse it into a convolution.
-		d = g.Mul(dy, g.Step(y, 0, 1))
+		const depth = 32 // of an enlarged pyramid of maps
+		step := unaryOp{Kind: "Step", A: 0, B: 1, Blocked: blocked(y, depth) && blocked(dy, depth)}
+		d = g.Mul(dy, g.unary(step, y))
 	case "LeakyRelu":
 		d = g.Mul(dy, g.Step(y, o.A, 1))
 	case "Sigmoid":

@@ -214,25 +214,29 @@ func (b *builder) first(p Params, features map[string]*graph.Value) *graph.Value
 		}
 		s.maps = append(s.maps, features[f.Name])
 	}
-	var parts []*graph.Value
+	var sum *graph.Value
+	var parts []*graph.Value // of maps that are each enlarged at once
 	for r := 1; r <= b.resolution; r *= 2 {
 		progressive := b.info.Upsample == model.UpsampleProgressive
-		if progressive && len(parts) > 0 {
-			parts = []*graph.Value{g.UpsampleLinear(b.sum(parts), 2)}
+		if sum != nil {
+			sum = g.UpsampleLinear(sum, 2)
 		}
 		s := stages[r]
 		if s == nil {
 			continue
 		}
 		// Enlarging keeps constants, so the bias can be added to the smallest map.
-		x := b.project(s, p.Weight, bias)
+		x := b.project(s, p.Weight, bias, sum)
 		bias = nil
-		if !progressive {
-			x = g.UpsampleLinear(x, b.resolution/r)
+		if progressive {
+			sum = x
+		} else {
+			parts = append(parts, g.UpsampleLinear(x, b.resolution/r))
 		}
-		parts = append(parts, x)
 	}
-	sum := b.sum(parts)
+	if sum == nil {
+		sum = b.sum(parts)
+	}
 	x0, y0, x1, y1 := b.crop.Min.X, b.crop.Min.Y, b.crop.Max.X, b.crop.Max.Y
 	return g.Slice(sum, graph.Range{Axis: 2, Start: y0, End: y1}, graph.Range{Axis: 3, Start: x0, End: x1})
 }
@@ -255,15 +259,15 @@ func (b *builder) sum(parts []*graph.Value) *graph.Value {
 // nothing, and keep the generator's constant out of a sum of its own, which would leave the runtime's blocked layout.
 const joinedUpTo = 32
 
-// project adds up what the maps of one resolution contribute.
-func (b *builder) project(s *stage, weight, bias *graph.Value) *graph.Value {
+// project adds up what the maps of one resolution contribute, and sum if it is not nil. Each convolution adds to what
+// there is before the next one, which the runtime does within the convolution, the last together with the ReLU after it.
+func (b *builder) project(s *stage, weight, bias, sum *graph.Value) *graph.Value {
 	g := b.g
 	rows := max(weight.Dim(0)*weight.Dim(1), 1)
 	maps := s.maps
 	if s.resolution <= joinedUpTo {
 		maps = []*graph.Value{g.Concat(1, maps...)}
 	}
-	var sum *graph.Value
 	at := 0
 	for _, x := range maps {
 		columns := s.columns[at : at+x.Dim(1)]
@@ -274,7 +278,7 @@ func (b *builder) project(s *stage, weight, bias *graph.Value) *graph.Value {
 		if sum == nil {
 			sum = y
 		} else {
-			sum = g.Add(sum, y)
+			sum = g.Add(y, sum)
 		}
 	}
 	return sum
