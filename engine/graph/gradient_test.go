@@ -200,3 +200,49 @@ func TestTies(t *testing.T) {
 		t.Errorf("dx = %v, want %v", got["dx"].data, want.data)
 	}
 }
+
+// TestBlockedStep holds the gradient of a ReLU between convolutions, whose step is a convolution, too, against one where
+// something else stands between.
+func TestBlockedStep(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	x, one := random(rng, -1, 1, 1, 16, 6, 6), tensor{[]int{1, 16, 6, 6}, make([]float64, 16*6*6)}
+	for i := range one.data {
+		one.data[i] = 1
+	}
+	build := func(between bool) *graph.Graph {
+		g := graph.New("steps")
+		in, ones := g.Input("x", x.shape...), g.Input("one", one.shape...)
+		y := in
+		for seed := range uint64(3) {
+			if seed == 2 {
+				y = g.UpsampleLinear(y, 2)
+			}
+			y = g.Conv(y, constant(g, seed, 16, 16, 3, 3), nil, graph.ConvOptions{Pad: graph.AllSides(1)})
+			if seed == 1 {
+				y = g.Add(y, g.Conv(in, constant(g, 7, 16, 16, 1, 1), nil, graph.ConvOptions{}))
+			}
+			if seed < 2 {
+				y = g.Relu(y)
+				if between {
+					y = g.Mul(y, ones)
+				}
+			}
+		}
+		loss := g.Add(g.Sum(g.Square(y)), g.Sum(ones))
+		d, err := graph.Gradient(loss, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Output("dx", d[0])
+		return g
+	}
+	inputs := map[string]tensor{"x": x, "one": one}
+	g, plain := build(false), build(true)
+	got, want := run(t, g, map[string]tensor{"x": x}), run(t, plain, inputs)
+	if d := difference(got["dx"], want["dx"]); d > 1e-6 {
+		t.Errorf("the gradient is off by %.2g", d)
+	}
+	if more := nodes(t, g, "Conv") - nodes(t, plain, "Conv"); more != 1 {
+		t.Errorf("%d steps are convolutions, want that of the ReLU whose gradient is a convolution's, and not that below the enlarged map", more)
+	}
+}
