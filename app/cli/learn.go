@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -408,16 +409,33 @@ one standard deviation. The sheet has a row for each, from strength -2 to 2.`,
 	return command
 }
 
+// listFailures writes a line for each picture on which a vector did not do what it should.
+func listFailures(w io.Writer, v *vectors.Vector, of *learning.Statistic, p *learning.Probe, t *learning.Trial) {
+	need := learning.SuccessShare * v.Calibration.UnitEffect
+	for i, effect := range t.Effects {
+		if effect > 0 && effect >= need {
+			continue
+		}
+		fmt.Fprintf(w, "%s: seed %d", v.Name, p.First+uint64(i))
+		if of != nil {
+			fmt.Fprintf(w, ", %.4f → %.4f", of.Of(p.Frames[i].Labels), of.Of(t.After[i].Labels))
+		}
+		fmt.Fprintf(w, ", grew by %.4f, should by %.4f\n", effect, need)
+	}
+}
+
 func newLearnTestCommand(env *Env) *cobra.Command {
 	var statistic, report string
 	var survey, test, tile int
 	var first uint64
+	var failures bool
 	command := &cobra.Command{
 		Use:   "test file...",
 		Short: "Calibrate vectors and test them on unseen pictures",
 		Long: `Test measures vectors again and writes the result into their files: the effect of strength 1, the safe range of
 strengths, the share of random pictures on which the vector works, and the leak outside its classes. What should grow is
-the statistic that a vector was learnt by, or that of -statistic; without either, every change of labels counts.`,
+the statistic that a vector was learnt by, or that of -statistic; without either, every change of labels counts.
+With -failures each picture on which a vector did not work is listed, with its statistic before and after.`,
 		Example: "  latentbrush learn test smile.safetensors\n  latentbrush learn test *.safetensors -report learn.json",
 		Args:    wrongUsage(cobra.MinimumNArgs(1)),
 		RunE: func(command *cobra.Command, files []string) error {
@@ -456,6 +474,7 @@ the statistic that a vector was learnt by, or that of -statistic; without either
 			}
 			t := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "vector\tsuccess\tleak\tsafe")
+			var failed bytes.Buffer
 			for _, file := range files {
 				v, err := vectors.ReadFile(file)
 				if err != nil {
@@ -479,8 +498,12 @@ the statistic that a vector was learnt by, or that of -statistic; without either
 				if err := learning.Calibrate(ctx, e, s, known, v, of); err != nil {
 					return err
 				}
-				if _, err := learning.Generalise(ctx, e, unseen, v, of, tile); err != nil {
+				trial, err := learning.Generalise(ctx, e, unseen, v, of, tile)
+				if err != nil {
 					return err
+				}
+				if failures {
+					listFailures(&failed, v, of, unseen, trial)
 				}
 				if err := vectors.WriteFile(file, v); err != nil {
 					return err
@@ -495,7 +518,10 @@ the statistic that a vector was learnt by, or that of -statistic; without either
 					}
 				}
 			}
-			if err := t.Flush(); err != nil || report == "" {
+			if err := t.Flush(); err != nil {
+				return err
+			}
+			if _, err := io.Copy(env.Out, &failed); err != nil || report == "" {
 				return err
 			}
 			return writeWhole(report, func(w io.Writer) error {
@@ -511,6 +537,7 @@ the statistic that a vector was learnt by, or that of -statistic; without either
 	f.IntVar(&survey, "survey", 300, "`number` of pictures that say what is usual")
 	f.IntVar(&test, "test", 40, "`number` of unseen pictures")
 	f.IntVar(&tile, "tile", 0, "`width` of the pictures on the contact sheet in the file, 0 for none")
+	f.BoolVar(&failures, "failures", false, "list the pictures on which a vector did not work")
 	f.Uint64Var(&first, "seed", learning.UnseenSeed, "first `seed` of the unseen pictures")
 	return command
 }

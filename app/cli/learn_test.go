@@ -75,13 +75,16 @@ func TestLearn(t *testing.T) {
 	}
 
 	before := v.Calibration
-	status, out, errs = runCommand(t, "learn", "test", "-model", bundle, "-device", "cpu", "-threads", "1", "-survey", "20", "-test", "4", "-tile", "8",
+	status, out, errs = runCommand(t, "learn", "test", "-model", bundle, "-device", "cpu", "-threads", "1", "-survey", "20", "-test", "4", "-tile", "8", "-failures",
 		"-report", in("report.json"), in("out/more-of-it.safetensors"))
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errs)
 	}
 	if v, err = vectors.ReadFile(in("out/more-of-it.safetensors")); err != nil || v.Generalisation.Seeds != 4 || v.Sheet == nil || v.Calibration.UnitEffect != before.UnitEffect {
 		t.Errorf("tested: %+v (%v); said %q", v, err, out)
+	}
+	if n, bad := strings.Count(out, ": seed "), int(4*(1-v.Generalisation.Success)+0.5); n != bad {
+		t.Errorf("%d failures are listed, want %d: %s", n, bad, out)
 	}
 	status, _, errs = runCommand(t, "learn", "axes", "-model", bundle, "-device", "cpu", "-threads", "1", "-count", "2", "-o", in("axes"), "-sheet", in("axes.png"))
 	if status != 0 {

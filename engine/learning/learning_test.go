@@ -175,6 +175,7 @@ func TestRecipeLearnsWhatIsThere(t *testing.T) {
 		{Name: "svm", Statistic: "width(block)", Classes: []string{"block"}},
 		{Name: "regression", Method: ByRegression, Statistic: "width(block)", Classes: []string{"block"}, Amount: 1, Quiet: true},
 		{Name: "move", Method: ByRegression, Statistic: "x(block)", Hold: []string{"width(block)"}, Classes: []string{"block"}, Rows: []int{0}},
+		{Name: "both", Method: ByRegression, Statistic: "width(block)", Also: []Part{{"x(block)", 1.5}}, Classes: []string{"block"}},
 		{Name: "nothing", Statistic: "area(line)", Classes: []string{"line"}},
 		{Name: "wrong way", Operation: "scale:block:0.8,1", Statistic: "width(block)", Classes: []string{"block"}},
 	}})
@@ -201,6 +202,12 @@ func TestRecipeLearnsWhatIsThere(t *testing.T) {
 		if r.Trial.Leak < 3 {
 			t.Errorf("%s: leak %.2f, but the ground changes", name, r.Trial.Leak)
 		}
+	}
+	// What is learnt also is a part of the direction, and is told.
+	if r := got["both"]; r.Err != nil || r.Vector.Learnt.Detail["also"] != "1.5 × x(block)" {
+		t.Errorf("both: %v, %+v", r.Err, r.Vector)
+	} else if c, alone := r.Vector.Delta.Cosine(wide), got["regression"].Vector.Delta.Cosine(wide); c > 0.85 || c < 0.55 || alone < 0.9 {
+		t.Errorf("both: cosine with the width's direction %.3f, want about 0.71", c)
 	}
 	// A quarter wider than about 16 of 48 pixels.
 	if e := got["op"].Vector.Calibration.UnitEffect * toySize; e < 3 || e > 5 {
@@ -398,13 +405,15 @@ func TestReadRecipeRefuses(t *testing.T) {
 		`{"vector":[]}`:                "unknown field",
 		`{"survey":-1,"vectors":[{}]}`: "survey",
 		`{"vectors":[{"name":"a"}]}`:   "statistic is empty",
-		`{"vectors":[{"name":"a","method":"magic","statistic":"x(block)"}]}`:                               "no method",
-		`{"vectors":[{"name":"a","statistic":"x(block)"}]}`:                                                "classes",
-		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["nose"]}]}`:                             "no class",
-		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"amount":11}]}`:                "amount",
-		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"operation":"turn:block:1"}]}`: "no operation",
-		`{"vectors":[{"name":"","statistic":"x(block)","classes":["block"]}]}`:                             "name is empty",
-		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"hold":["x(nose)"]}]}`:         "no class",
+		`{"vectors":[{"name":"a","method":"magic","statistic":"x(block)"}]}`:                                                   "no method",
+		`{"vectors":[{"name":"a","statistic":"x(block)"}]}`:                                                                    "classes",
+		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["nose"]}]}`:                                                 "no class",
+		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"amount":11}]}`:                                    "amount",
+		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"operation":"turn:block:1"}]}`:                     "no operation",
+		`{"vectors":[{"name":"","statistic":"x(block)","classes":["block"]}]}`:                                                 "name is empty",
+		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"hold":["x(nose)"]}]}`:                             "no class",
+		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"also":[{"statistic":"x(nose)"}]}]}`:               "no class",
+		`{"vectors":[{"name":"a","statistic":"x(block)","classes":["block"],"also":[{"statistic":"x(block)","amount":-11}]}]}`: "-10 to 10",
 	} {
 		if _, err := ReadRecipe(strings.NewReader(text), names); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q in it", text, err, want)

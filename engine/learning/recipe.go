@@ -64,6 +64,9 @@ type Spec struct {
 	Operation string `json:"operation,omitempty"`
 	// Statistic is what the vector makes grow; see [Statistic].
 	Statistic string `json:"statistic"`
+	// Also lists what else a direction learnt from a statistic makes grow, for pictures on
+	// which the statistic itself can hardly grow; success is judged by the statistic alone.
+	Also []Part `json:"also,omitempty"`
 	// Hold lists statistics that should stay as they are.
 	Hold []string `json:"hold,omitempty"`
 	// Classes of the region that may change.
@@ -84,12 +87,20 @@ type Spec struct {
 	Notes string `json:"notes,omitempty"`
 }
 
+// Part is a direction that is added to another.
+type Part struct {
+	Statistic string `json:"statistic"`
+	// Amount in standard deviations of the model's latents along the direction.
+	Amount float64 `json:"amount"`
+}
+
 // Limits of a recipe's file.
 const (
 	maxRecipe  = 1 << 20
 	maxVectors = 256
 	maxSurvey  = 100000
 	maxEdits   = 1000
+	maxAmount  = 10
 )
 
 // ReadRecipe reads a recipe in JSON and checks it against the model's classes.
@@ -130,6 +141,7 @@ type parsed struct {
 	Spec
 	script    maskops.Script
 	statistic Statistic
+	also      []Statistic
 	hold      []Statistic
 	classes   []uint8
 }
@@ -157,6 +169,16 @@ func (s Spec) parse(names maskops.Names) (p parsed, err error) {
 	if p.statistic, err = ParseStatistic(s.Statistic, names); err != nil {
 		return fail(err)
 	}
+	for _, a := range s.Also {
+		t, err := ParseStatistic(a.Statistic, names)
+		if err != nil {
+			return fail(err)
+		}
+		if !(math.Abs(a.Amount) <= maxAmount) {
+			return fail(fmt.Errorf("the amount of %q is %g, -%d to %d expected", a.Statistic, a.Amount, maxAmount, maxAmount))
+		}
+		p.also = append(p.also, t)
+	}
 	for _, h := range s.Hold {
 		t, err := ParseStatistic(h, names)
 		if err != nil {
@@ -174,8 +196,8 @@ func (s Spec) parse(names maskops.Names) (p parsed, err error) {
 	if len(p.classes) == 0 {
 		return fail(errors.New("the classes of the region are missing"))
 	}
-	if math.IsNaN(s.Amount) || s.Amount < 0 || s.Amount > 10 {
-		return fail(fmt.Errorf("amount is %g, 0 to 10 expected", s.Amount))
+	if math.IsNaN(s.Amount) || s.Amount < 0 || s.Amount > maxAmount {
+		return fail(fmt.Errorf("amount is %g, 0 to %d expected", s.Amount, maxAmount))
 	}
 	if math.IsNaN(s.Inside) || s.Inside < 0 || s.Inside > 1 {
 		return fail(fmt.Errorf("inside is %g, 0 to 1 expected", s.Inside))
@@ -274,7 +296,7 @@ func (l *lab) run(ctx context.Context) error {
 			return err
 		}
 		specs = append(specs, p)
-		statistics = append(append(statistics, p.statistic), p.hold...)
+		statistics = slices.Concat(statistics, []Statistic{p.statistic}, p.also, p.hold)
 	}
 	stopped, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -364,6 +386,9 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 		}
 	}
 	learnt.Detail["statistic"] = p.statistic.text
+	for _, a := range p.Also {
+		learnt.Detail["also"] = strings.TrimPrefix(learnt.Detail["also"]+fmt.Sprintf("; %g × %s", a.Amount, a.Statistic), "; ")
+	}
 	if len(p.hold) > 0 {
 		learnt.Detail["hold"] = strings.Join(p.Hold, "; ")
 	}
@@ -449,13 +474,29 @@ func (l *lab) direction(p parsed, amount float64) ([]float64, vectors.Learnt, er
 		return nil, learnt, err
 	}
 	learnt.Accuracy = accuracy
-	if d, err = l.condition(d, p.hold, of); err != nil {
-		return nil, learnt, err
-	}
 	// Whitened latents have unit variance along d: to first order this grows the statistic by amount
 	// deviations where d explains it all.
 	for k := range d {
 		d[k] *= amount
+	}
+	for i, t := range p.also {
+		o, _, err := of(t)
+		if err != nil {
+			return nil, learnt, err
+		}
+		for k := range d {
+			d[k] += p.Also[i].Amount * o[k]
+		}
+	}
+	if len(p.hold) == 0 {
+		return d, learnt, nil
+	}
+	length := math.Sqrt(dot(d, d))
+	if d, err = l.condition(d, p.hold, of); err != nil {
+		return nil, learnt, err
+	}
+	for k := range d {
+		d[k] *= length
 	}
 	return d, learnt, nil
 }
