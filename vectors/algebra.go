@@ -1,6 +1,7 @@
 package vectors
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -145,15 +146,7 @@ func Conflicts(deltas []latent.Code, limit float64) []Conflict {
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(x, y Conflict) int {
-		switch ax, ay := math.Abs(x.Cosine), math.Abs(y.Cosine); {
-		case ax > ay:
-			return -1
-		case ax < ay:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(found, func(x, y Conflict) int { return cmp.Compare(math.Abs(y.Cosine), math.Abs(x.Cosine)) })
 	return found
 }
 

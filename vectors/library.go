@@ -1,6 +1,7 @@
 package vectors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,10 +159,7 @@ func readEntry(fsys fs.FS, name, id string, now stamp) *Entry {
 // sort rebuilds the list that searches walk. The caller holds the lock.
 func (l *Library) sort() {
 	l.sorted = slices.SortedFunc(maps.Values(l.entries), func(a, b *Entry) int {
-		if c := strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
 	})
 }
 
@@ -431,14 +429,6 @@ func (l *Library) Duplicates(ctx context.Context, limit float64) ([]Twins, error
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(x, y Twins) int {
-		switch {
-		case x.Cosine > y.Cosine:
-			return -1
-		case x.Cosine < y.Cosine:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(found, func(x, y Twins) int { return cmp.Compare(y.Cosine, x.Cosine) })
 	return found, nil
 }

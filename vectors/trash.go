@@ -1,6 +1,7 @@
 package vectors
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -126,11 +127,6 @@ func (l *Library) deleted() ([]deletion, error) {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b deletion) int {
-		if c := strings.Compare(a.id, b.id); c != 0 {
-			return c
-		}
-		return b.n - a.n
-	})
+	slices.SortFunc(out, func(a, b deletion) int { return cmp.Or(strings.Compare(a.id, b.id), cmp.Compare(b.n, a.n)) })
 	return out, nil
 }

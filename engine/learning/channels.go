@@ -1,6 +1,7 @@
 package learning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,13 +180,7 @@ func localiseChannels(ctx context.Context, m Model, rows []styleRow, p *Probe, d
 		}
 	}
 	slices.SortFunc(all, func(x, y channel) int {
-		switch {
-		case x.change > y.change:
-			return -1
-		case x.change < y.change:
-			return 1
-		}
-		return (x.row-y.row)*1_000_000 + x.k - y.k
+		return cmp.Or(cmp.Compare(y.change, x.change), cmp.Compare(x.row, y.row), cmp.Compare(x.k, y.k))
 	})
 	sum := 0.0
 	for i, c := range all {

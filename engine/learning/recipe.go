@@ -1,6 +1,7 @@
 package learning
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -434,27 +435,14 @@ func (l *lab) one(ctx context.Context, p parsed) (*Result, error) {
 	return result, nil
 }
 
-// median is the position of the middle value; a typical picture.
+// median is the position of the middle value, numbers that are none being the lowest; a typical
+// picture.
 func median(values []float64) int {
 	order := make([]int, len(values))
 	for i := range order {
 		order[i] = i
 	}
-	key := func(i int) float64 {
-		if math.IsNaN(values[i]) {
-			return math.Inf(-1)
-		}
-		return values[i]
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case key(a) < key(b):
-			return -1
-		case key(a) > key(b):
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
 	return order[len(order)/2]
 }
 

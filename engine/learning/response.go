@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -171,7 +172,7 @@ func quiet(q *mat.SymDense, g []float64, hold [][]float64, mu float64) ([]float6
 	}
 	solve := func(v []float64) (*mat.VecDense, error) {
 		x := mat.NewVecDense(n, nil)
-		return x, factor.SolveVecTo(x, mat.NewVecDense(n, append([]float64(nil), v...)))
+		return x, factor.SolveVecTo(x, mat.NewVecDense(n, slices.Clone(v)))
 	}
 	x, err := solve(g)
 	if err != nil {
@@ -215,12 +216,9 @@ func quiet(q *mat.SymDense, g []float64, hold [][]float64, mu float64) ([]float6
 // quietChoices are the values of μ that are tried.
 var quietChoices = []float64{1, 0.3, 0.1, 0.03, 0.01}
 
-// A step of quietLength standard deviations still leaves room within what is safe (see
-// [Calibrate]); a quiet direction may be longer only where the plain one is, by a little.
-const (
-	quietLength = 2.2
-	quietLonger = 1.15
-)
+// A quiet direction may be as long as [longestUnit] allows anyway, or so many times as long as the
+// plain one.
+const quietLonger = 1.15
 
 // quieten chooses among the direction and its quiet versions the one with the least leak at
 // the effect that is wanted, and returns it at that strength. Quiet versions that are too
@@ -257,7 +255,7 @@ func (l *lab) quieten(ctx context.Context, p parsed, g []float64, target float64
 		}
 		hold = append(hold, h)
 	}
-	most := max(quietLength, quietLonger*l.survey.length(delta))
+	most := max(longestUnit, quietLonger*l.survey.length(delta))
 	for _, mu := range quietChoices {
 		x, err := quiet(q, g, hold, mu)
 		if err != nil {
