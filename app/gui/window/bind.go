@@ -561,7 +561,9 @@ func (w *Window) toggleLive() {
 	w.doc.SetSettings(s)
 	w.run.setLive(w.live)
 	if w.live {
-		w.strokeDone()
+		if t, err := w.doc.Task(); err == nil && (anySet(t.Touched) || anySet(t.Free)) {
+			w.strokeDone()
+		}
 	}
 }
 

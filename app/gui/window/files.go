@@ -729,13 +729,8 @@ func (w *Window) Shut() {
 	w.quit()
 }
 
-// chooseModel opens another model.
-func (w *Window) chooseModel(path string) {
-	w.closeDocument()
-	w.settings.Model = path
-	w.saveSettings()
-	w.openModel(path, "")
-}
+// chooseModel opens another model. The present one stays until that has worked.
+func (w *Window) chooseModel(path string) { w.openModel(path, "") }
 
 // showModels is the model chooser: the default, one from a folder or zip, and the
 // card of the present one.

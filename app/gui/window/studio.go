@@ -131,14 +131,21 @@ func (w *Window) openModel(path, file string) {
 				w.log(err.Error())
 				w.top.model.Text = words.T("model.none")
 				w.top.model.Refresh()
-				if w.eng == nil {
-					w.welcome.show(words.T("welcome.failed", sentence(err)), false)
-				} else {
+				switch {
+				case w.eng != nil:
 					w.fail(err)
+				case path != "": // the one that comes with the program is always there
+					w.fail(errors.New(words.T("model.fallback", sentence(err))))
+					w.openModel("", file)
+				default:
+					w.welcome.show(words.T("welcome.failed", sentence(err)), false)
 				}
 				w.showDevice()
 				return
 			}
+			w.settings.Model = path
+			w.saveSettings()
+			w.closeDocument()
 			w.useEngine(eng, path)
 			w.offerRecovery()
 			if file != "" {

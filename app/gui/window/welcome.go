@@ -17,6 +17,7 @@ type welcome struct {
 	w       *Window
 	note    *widget.Label
 	buttons *fyne.Container
+	first   *control.Button // a random picture, or opening the model again
 	recents *control.Thumbs
 	object  *fyne.Container
 }
@@ -29,8 +30,9 @@ func newWelcome(w *Window) *welcome {
 	line := control.NewCaption(words.T("welcome.line"), look.TextSoft, look.TextBody+1, false)
 	offline := small(words.T("welcome.offline"))
 	run := func(id string) func() { return func() { w.table.Run(id) } }
+	v.first = control.NewButton(control.Primary, "dice", words.T("welcome.random"), run("latent.random"))
 	v.buttons = row(8, 0,
-		control.NewButton(control.Primary, "dice", words.T("welcome.random"), run("latent.random")),
+		v.first,
 		control.NewButton(control.Filled, "open", words.T("welcome.open"), run("file.open")),
 		control.NewButton(control.Filled, "model", words.T("welcome.model"), run("file.model")))
 	v.recents = control.NewThumbs(64, true, false)
@@ -63,14 +65,22 @@ func (c *cardLayout) Layout(os []fyne.CanvasObject, z fyne.Size) {
 }
 
 // show puts the page on the panes with a note; ready says that a model is open, so
-// that a random picture can be made.
+// that a random picture can be made. Without one, and when none is being opened, it is offered to try again.
 func (v *welcome) show(note string, ready bool) {
 	v.note.SetText(note)
 	v.note.Hidden = note == ""
-	if b, ok := v.buttons.Objects[0].(*control.Button); ok {
-		b.Disabled = !ready
-		b.Refresh()
+	v.first.Text, v.first.Icon = words.T("welcome.random"), "dice"
+	v.first.OnTap = func() { v.w.table.Run("latent.random") }
+	v.first.Disabled = !ready && note == words.T("welcome.loading")
+	if !ready && !v.first.Disabled {
+		v.first.Text, v.first.Icon = words.T("welcome.again"), "reset"
+		v.first.OnTap = func() {
+			v.show(words.T("welcome.loading"), false)
+			v.w.openModel(v.w.settings.Model, v.w.options.File)
+		}
 	}
+	v.first.Refresh()
+	v.buttons.Refresh()
 	v.recents.SetItems(v.w.recentThumbs())
 	v.recents.Hidden = v.recents.Len() == 0
 	v.object.Show()

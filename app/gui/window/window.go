@@ -206,13 +206,16 @@ func (w *Window) fail(err error) {
 // rooms are the names of packages in front of errors, which say where in the program something was noticed.
 var rooms = regexp.MustCompile(`(^|: )(?:(?:ort|document|model|vectors|engine|photo|canvas|edit|inversion|segmentation|latent|safetensors|film|window|gui|zip): )+`)
 
+// unfinished are the files that a save begins with, which the user never sees.
+var unfinished = regexp.MustCompile(`(?:write|open|sync|close|rename) \S+\.tmp: `)
+
 // sentence writes an error as one sentence, with a capital and a full stop, and without the names of packages. The
 // log has the whole of it.
 func sentence(err error) string {
 	if errors.Is(err, canvas.ErrBusy) {
 		return words.T("busy")
 	}
-	s := strings.TrimSpace(rooms.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1"))
+	s := strings.TrimSpace(unfinished.ReplaceAllString(rooms.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", "; "), "$1"), ""))
 	if s == "" {
 		return s
 	}
