@@ -12,7 +12,7 @@ const MaxSnap = 32
 // when [Painter.Snap] is set.
 type Snapping interface{ Snaps() }
 
-// leastEdge is the gradient, in grey levels per pixel, below which there is no
+// leastEdge is the gradient, in levels per pixel, below which there is no
 // edge to snap to: less is noise and soft shading.
 const leastEdge = 6
 
@@ -36,11 +36,15 @@ func (p *Painter) snapped(t Tool, e Event) {
 	p.loose = e.At
 	reach := min(p.Snap, MaxSnap)
 	if _, ok := t.(Snapping); !ok || reach < 1 || p.picture == nil || e.Ctrl {
+		p.onEdge = e.At
 		t.Handle(p, e)
 		return
 	}
 	if e.Kind != Drag {
-		e.At = p.toEdge(e.At, reach)
+		if e.Kind != Release {
+			p.onEdge = e.At // nothing to follow yet
+		}
+		e.At = p.toEdge(e.At, p.onEdge, reach)
 		t.Handle(p, e)
 		return
 	}
@@ -49,44 +53,52 @@ func (p *Painter) snapped(t Tool, e Event) {
 	n := max(int(math.Ceil(math.Hypot(dx, dy)/snapStep)), 1)
 	for i := 1; i <= n; i++ {
 		s := float64(i) / float64(n)
-		e.At = p.toEdge(Point{from.X + dx*s, from.Y + dy*s}, reach)
+		ahead := Point{p.onEdge.X + dx/float64(n), p.onEdge.Y + dy/float64(n)}
+		p.onEdge = p.toEdge(Point{from.X + dx*s, from.Y + dy*s}, ahead, reach)
+		e.At = p.onEdge
 		t.Handle(p, e)
 	}
 }
 
 // toEdge returns the middle of the pixel with the strongest gradient within reach
-// of a place, nearer ones counting more, or the place itself where there is no
-// edge.
-func (p *Painter) toEdge(at Point, reach int) Point {
+// of a place, or the place itself where there is no edge. Pixels count more the
+// nearer they are to the place, and to where the edge followed so far would go on.
+func (p *Painter) toEdge(at, ahead Point, reach int) Point {
 	x0, y0 := floorClamp(at.X), floorClamp(at.Y)
+	r2 := float64((reach + 1) * (reach + 1))
 	best, found := 0.0, at
 	for y := max(y0-reach, 1); y <= min(y0+reach, p.canvas.h-2); y++ {
 		for x := max(x0-reach, 1); x <= min(x0+reach, p.canvas.w-2); x++ {
 			q := Point{float64(x) + 0.5, float64(y) + 0.5}
-			d2 := ((q.X-at.X)*(q.X-at.X) + (q.Y-at.Y)*(q.Y-at.Y)) / float64((reach+1)*(reach+1))
-			if d2 >= 1 {
+			off := 1 - q.dist2(at)/r2
+			if off <= 0 {
 				continue
 			}
-			if g := gradient(p.picture, x, y); g >= leastEdge && g*(1-d2) > best {
-				best, found = g*(1-d2), q
+			g := gradient(p.picture, x, y)
+			if score := g * off * off / (1 + 4*q.dist2(ahead)/r2); g >= leastEdge && score > best {
+				best, found = score, q
 			}
 		}
 	}
 	return found
 }
 
-// gradient returns the length of the gradient of the picture's brightness at a
-// pixel inside of its border, in grey levels per pixel, by the operator of Sobel
-// and Feldman (1968).
+func (q Point) dist2(r Point) float64 { return (q.X-r.X)*(q.X-r.X) + (q.Y-r.Y)*(q.Y-r.Y) }
+
+// gradient returns the length of the gradient of the picture at a pixel inside of
+// its border, in levels per pixel, by the operator of Sobel and Feldman (1968) on
+// each of the colours.
 func gradient(m *image.RGBA, x, y int) float64 {
 	at := m.PixOffset(x, y)
-	grey := func(i int) int {
-		// The weights of ITU-R BT.601, in 256ths.
-		return 77*int(m.Pix[i]) + 150*int(m.Pix[i+1]) + 29*int(m.Pix[i+2])
+	above, below := m.Pix[at-m.Stride-4:][:11], m.Pix[at+m.Stride-4:][:11]
+	row := m.Pix[at-4:][:11]
+	sum := 0
+	for k := range 3 {
+		a, b, c := int(above[k]), int(above[k+4]), int(above[k+8])
+		d, e := int(row[k]), int(row[k+8])
+		f, g, h := int(below[k]), int(below[k+4]), int(below[k+8])
+		gx, gy := c+2*e+h-a-2*d-f, f+2*g+h-a-2*b-c
+		sum += gx*gx + gy*gy
 	}
-	a, b, c := grey(at-m.Stride-4), grey(at-m.Stride), grey(at-m.Stride+4)
-	d, e := grey(at-4), grey(at+4)
-	f, g, h := grey(at+m.Stride-4), grey(at+m.Stride), grey(at+m.Stride+4)
-	gx, gy := c+2*e+h-a-2*d-f, f+2*g+h-a-2*b-c
-	return math.Hypot(float64(gx), float64(gy)) / (8 * 256)
+	return math.Sqrt(float64(sum)/3) / 8
 }

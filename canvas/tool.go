@@ -115,6 +115,7 @@ type Painter struct {
 	canvas   *Canvas
 	picture  *image.RGBA // whose edges are snapped to
 	loose    Point       // where the pointer was, before snapping
+	onEdge   Point       // where it was snapped to
 	tools    []Tool
 	tool     Tool
 	previous Tool
