@@ -78,8 +78,10 @@ func put(sheet *image.RGBA, f engine.Frame, at image.Point, tile int) {
 func outline(m *image.RGBA, r image.Rectangle) {
 	in := r.Inset(sheetFrame)
 	for _, side := range []image.Rectangle{
-		{r.Min, image.Pt(r.Max.X, in.Min.Y)}, {image.Pt(r.Min.X, in.Max.Y), r.Max},
-		{image.Pt(r.Min.X, in.Min.Y), image.Pt(in.Min.X, in.Max.Y)}, {image.Pt(in.Max.X, in.Min.Y), image.Pt(r.Max.X, in.Max.Y)},
+		{r.Min, image.Pt(r.Max.X, in.Min.Y)},
+		{image.Pt(r.Min.X, in.Max.Y), r.Max},
+		{image.Pt(r.Min.X, in.Min.Y), image.Pt(in.Min.X, in.Max.Y)},
+		{image.Pt(in.Max.X, in.Min.Y), image.Pt(r.Max.X, in.Max.Y)},
 	} {
 		draw.Draw(m, side, image.NewUniform(sheetFailed), image.Point{}, draw.Src)
 	}

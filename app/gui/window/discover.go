@@ -24,11 +24,10 @@ import (
 	"latentbrush/vectors"
 )
 
-// The sizes of the dialogs that find directions.
+// The sizes of the dialog of examples; discoverTile is also that of [axesSheet].
 const (
 	exampleBatch = 32
 	exampleSeed  = 9_000_000
-	axesShown    = 12
 	discoverTile = 96
 )
 
@@ -295,130 +294,6 @@ func (w *Window) keepFound(v *vectors.Vector) {
 	w.added(e)
 	w.trace("found %s", e.ID)
 	w.toasts.Show(words.T("vector.saved", v.Name), look.Good, words.T("library.apply"), func() { w.applyVector(e.ID) })
-}
-
-// browseAxes shows the directions along which the model varies the most, on the present
-// picture, to name and keep.
-func (w *Window) browseAxes() {
-	t, ok := w.eng.(teacher)
-	if !ok || !w.doc.HasPicture() {
-		w.say(words.T("no-picture"))
-		return
-	}
-	w.endJob()
-	ctx, cancel := context.WithCancel(w.ctx)
-	list := container.NewVBox()
-	scroll := container.NewVScroll(list)
-	kinds := []string{"pca", "sefa"}
-	var buttons []*control.Button
-	var sheet *control.Sheet
-	stop := context.CancelFunc(func() {})
-	code := w.doc.Code()
-	strengths := []float64{-3, -1.5, 0, 1.5, 3}
-	var now image.Image
-	if w.shown != nil {
-		now = thumb(w.shown, 2*discoverTile)
-	}
-	show := func(kind string) {
-		stop()
-		var run context.Context
-		run, stop = context.WithCancel(ctx)
-		list.Objects = nil
-		list.Refresh()
-		go func() {
-			var axes []latent.Code
-			var err error
-			if kind == "sefa" {
-				prior, perr := t.Prior(run)
-				if err = perr; err == nil {
-					axes, err = learning.StyleAxes(t.Model(), prior, axesShown)
-				}
-			} else {
-				axes, err = learning.PrincipalAxes(run, t, axesShown)
-			}
-			if err != nil {
-				w.later(func() {
-					if run.Err() == nil {
-						w.fail(err)
-					}
-				})
-				return
-			}
-			var frames [][]*control.Framed
-			control.DoAndWait(func() {
-				if run.Err() != nil {
-					return
-				}
-				for i, axis := range axes {
-					r := container.NewHBox()
-					var fs []*control.Framed
-					for _, s := range strengths {
-						f := control.NewFramed(discoverTile, control.FormatStrength(s))
-						fs = append(fs, f)
-						r.Add(f)
-					}
-					frames = append(frames, fs)
-					title := words.T("axes.title", strings.ToUpper(kind), i+1)
-					keep := control.NewButton(control.Filled, "vector", words.T("run.keep"), func() {
-						w.prompt(words.T("vector.keep-title"), words.T("vector.keep-text"), title, words.T("vector.save"), func(text string) {
-							name, tags := splitTags(text)
-							if err := vectors.CheckName(name); err != nil {
-								w.fail(err)
-								return
-							}
-							v := vectors.New(name, w.doc.Space().Model, axis.Scale(1.5))
-							v.Tags = tags
-							v.Learnt = vectors.Learnt{How: "unsupervised", Detail: map[string]string{"kind": kind, "axis": strconv.Itoa(i + 1)}}
-							if b, a := fs[2].Picture(), fs[3].Picture(); b != nil && a != nil {
-								v.Before, v.After = thumb(b, 128), thumb(a, 128)
-							}
-							w.keepFound(v)
-						})
-					})
-					list.Add(container.NewHBox(r, container.NewCenter(container.NewVBox(soft(title), keep))))
-				}
-				list.Refresh()
-			})
-			for i := range frames {
-				for k, s := range strengths {
-					if s == 0 {
-						w.later(func() { frames[i][k].SetPicture(now) })
-						continue
-					}
-					f, err := t.Render(run, code.AddScaled(float32(s), axes[i]), engine.RenderOptions{})
-					if err != nil {
-						return
-					}
-					p := thumb(f.Picture, 2*discoverTile)
-					w.later(func() {
-						if run.Err() == nil {
-							frames[i][k].SetPicture(p)
-						}
-					})
-				}
-			}
-			w.trace("axes %s %d", kind, len(axes))
-		}()
-	}
-	for _, k := range kinds {
-		b := control.NewButton(control.Flat, "", words.T("axes."+k), nil)
-		b.Name = words.T("axes." + k + "-tip")
-		b.OnTap = func() {
-			for i, x := range buttons {
-				x.Active = kinds[i] == k
-				x.Refresh()
-			}
-			show(k)
-		}
-		b.Disabled = k == "sefa" && w.eng.Model() == nil
-		buttons = append(buttons, b)
-	}
-	top := row(4, 0, buttons[0], buttons[1], layout.NewSpacer(), small(words.T("axes.text")))
-	sheet = control.NewSheet(w.canvas(), titled("vector.axes"), container.NewBorder(top, nil, nil, nil, scroll), w.canvas().Size().SubtractWidthHeight(80, 40).Min(fyne.NewSize(760, 760)), false,
-		control.NewButton(control.Primary, "", words.T("close"), func() { sheet.Close() }))
-	sheet.OnClose = cancel
-	sheet.Show()
-	buttons[0].OnTap()
 }
 
 // titled is an action's name as the title of its dialog.

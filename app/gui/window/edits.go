@@ -16,7 +16,6 @@ import (
 	"latentbrush/app/gui/look"
 	"latentbrush/app/gui/words"
 	"latentbrush/engine"
-	"latentbrush/engine/latent"
 	"latentbrush/vectors"
 )
 
@@ -516,10 +515,4 @@ func (w *Window) exportVector(id string) {
 		}
 		w.say(words.T("saved-as", path))
 	})
-}
-
-// combined is the whole edit stack as one difference.
-func (w *Window) combined() latent.Code {
-	sc := w.doc.Scene()
-	return sc.Code().Sub(sc.Start)
 }
