@@ -20,7 +20,7 @@ type Sheet struct {
 	widget.BaseWidget
 	Firm     bool
 	OnClose  func()
-	OnReturn func() // the Return key, when no field has the keyboard
+	OnReturn func() // what Return does, in place of pressing the primary button
 
 	c     fyne.Canvas
 	title string
@@ -83,6 +83,20 @@ func (s *Sheet) Close() {
 func (s *Sheet) Dismiss() {
 	if !s.Firm {
 		s.Close()
+	}
+}
+
+// Return does what the Return key does: what OnReturn says, or else the row's primary button.
+func (s *Sheet) Return() {
+	if s.OnReturn != nil {
+		s.OnReturn()
+		return
+	}
+	for _, o := range s.row {
+		if b, ok := o.(*Button); ok && b.Style == Primary {
+			b.Tapped(nil)
+			return
+		}
 	}
 }
 

@@ -592,6 +592,10 @@ func (w *Window) guardPicture(f func()) { f() }
 
 // findRecent lists the recent files to choose from.
 func (w *Window) findRecent() {
+	if len(w.settings.Recents) == 0 {
+		w.say(words.T("recent.none"))
+		return
+	}
 	control.ShowFinder(w.canvas(), words.T("recent.hint"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
 		for _, t := range w.recentThumbsRaw() {

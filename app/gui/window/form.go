@@ -95,6 +95,11 @@ func newNumberBox(now, lo, hi float64, whole bool, set func(float64)) *numberBox
 			s.Dismiss()
 		}
 	}
+	n.entry.OnSubmitted = func(string) {
+		if s := control.TopSheet(); s != nil {
+			s.Return()
+		}
+	}
 	return n
 }
 

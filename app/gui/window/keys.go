@@ -180,8 +180,8 @@ func (k *keyboard) run(id string) {
 		switch {
 		case id == "edit.cancel":
 			s.Dismiss()
-		case id == "run.edit" && s.OnReturn != nil:
-			s.OnReturn()
+		case id == "run.edit":
+			s.Return()
 		}
 		return
 	}
