@@ -47,7 +47,8 @@ const (
 	Exact
 )
 
-// Preserves says what [Photo.EncodeAs] keeps in a format.
+// Preserves says what [Photo.EncodeAs] keeps in a format, as far as the heads of the
+// photo's file tell: one with broken blocks is compressed anew.
 func (p *Photo) Preserves(f Format) Preservation {
 	switch {
 	case f != JPEG:

@@ -1,5 +1,7 @@
 package photo
 
+import "io"
+
 // Profile is the colour profile that came with a photo.
 func Profile(p *Photo) []byte { return p.meta.profile }
 
@@ -15,4 +17,10 @@ func SetBandPixels(n int) (restore func()) {
 	old := bandPixels
 	bandPixels = n
 	return func() { bandPixels = old }
+}
+
+// Copies reports whether the blocks of a photo's file are copied when it is written.
+func Copies(p *Photo) bool {
+	b, err := readJPEG(p.data, true)
+	return p.Format == JPEG && err == nil && b.write(io.Discard) == nil
 }

@@ -377,7 +377,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
-		if p.Preserves(p.Output()) != photo.Recompressed && !bytes.Equal(p.Picture.Pix, q.Picture.Pix) {
+		if (p.Format != photo.JPEG || photo.Copies(p)) && !bytes.Equal(p.Picture.Pix, q.Picture.Pix) {
 			t.Errorf("pixels of the %s changed", p.Format)
 		}
 	})
