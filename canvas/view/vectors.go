@@ -13,117 +13,95 @@ import (
 	"latentbrush/canvas"
 )
 
-// bars is a pool of filled rectangles. Between begin and end it is filled anew;
-// end reports whether there are more objects than before, which then have to be
-// put on the stack.
-type bars struct {
-	all   []*fynecanvas.Rectangle
-	used  int
-	known int
+// pool keeps objects of one kind from one drawing to the next. Between begin and
+// end it is filled anew; end hides what was not used and reports whether there are
+// more objects than before, which then have to be put on the stack.
+type pool[T fyne.CanvasObject] struct {
+	all         []T
+	used, known int
 }
 
-func (b *bars) begin() { b.used = 0 }
+func (p *pool[T]) begin() { p.used = 0 }
+
+// next returns the next object, made if there is none left, and its number.
+func (p *pool[T]) next(make func() T) (object T, i int) {
+	i = p.used
+	if i == len(p.all) {
+		p.all = append(p.all, make())
+	}
+	p.used++
+	return p.all[i], i
+}
+
+func (p *pool[T]) end() bool {
+	for _, o := range p.all[p.used:] {
+		visible(o, false)
+	}
+	grown := len(p.all) > p.known
+	p.known = len(p.all)
+	return grown
+}
+
+func (p *pool[T]) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {
+	for _, o := range p.all {
+		objects = append(objects, o)
+	}
+	return objects
+}
+
+// bars is a pool of filled rectangles.
+type bars struct{ pool[*fynecanvas.Rectangle] }
 
 // add shows a rectangle, given in screen pixels.
 func (b *bars) add(u units, x0, y0, x1, y1 float64, tone color.Color) {
-	if b.used == len(b.all) {
-		b.all = append(b.all, &fynecanvas.Rectangle{})
-	}
-	r := b.all[b.used]
-	b.used++
+	r, _ := b.next(func() *fynecanvas.Rectangle { return &fynecanvas.Rectangle{} })
 	r.Move(u.pos(x0, y0))
 	r.Resize(u.size(x1-x0, y1-y0))
 	if r.FillColor != tone {
 		r.FillColor = tone
 		r.Refresh()
 	}
-	if r.Hidden {
-		r.Show()
-	}
-}
-
-func (b *bars) end() bool {
-	for _, r := range b.all[b.used:] {
-		if !r.Hidden {
-			r.Hide()
-		}
-	}
-	grown := len(b.all) > b.known
-	b.known = len(b.all)
-	return grown
-}
-
-func (b *bars) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {
-	for _, r := range b.all {
-		objects = append(objects, r)
-	}
-	return objects
+	visible(r, true)
 }
 
 // fills is a pool of filled rectangles like bars, for large areas: they are drawn
 // as a stretched pixel. The toolkit's own rectangle takes a software driver nearly
 // twice as long for each pixel covered.
 type fills struct {
-	all   []*fynecanvas.Image
-	tone  []color.Color
-	used  int
-	known int
+	pool[*fynecanvas.Image]
+	tone []color.Color // of each
 }
-
-func (f *fills) begin() { f.used = 0 }
 
 // add fills a rectangle, given in screen pixels.
 func (f *fills) add(u units, x0, y0, x1, y1 float64, tone color.Color) {
-	if f.used == len(f.all) {
-		f.all = append(f.all, &fynecanvas.Image{FillMode: fynecanvas.ImageFillStretch, ScaleMode: fynecanvas.ImageScalePixels})
+	m, i := f.next(func() *fynecanvas.Image {
 		f.tone = append(f.tone, nil)
-	}
-	m := f.all[f.used]
-	fresh := f.tone[f.used] != tone
+		return &fynecanvas.Image{FillMode: fynecanvas.ImageFillStretch, ScaleMode: fynecanvas.ImageScalePixels}
+	})
+	fresh := f.tone[i] != tone
 	if fresh {
 		pixel := image.NewRGBA(image.Rect(0, 0, 1, 1))
 		pixel.Set(0, 0, tone)
-		m.Image, f.tone[f.used] = pixel, tone
+		m.Image, f.tone[i] = pixel, tone
 	}
-	f.used++
 	m.Move(u.pos(x0, y0))
 	if want := u.size(x1-x0, y1-y0); fresh || m.Size() != want {
 		m.Resize(want)
 		m.Refresh()
 	}
-	if m.Hidden {
-		m.Show()
-	}
-}
-
-func (f *fills) end() bool {
-	for _, m := range f.all[f.used:] {
-		if !m.Hidden {
-			m.Hide()
-		}
-	}
-	grown := len(f.all) > f.known
-	f.known = len(f.all)
-	return grown
-}
-
-func (f *fills) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {
-	for _, m := range f.all {
-		objects = append(objects, m)
-	}
-	return objects
+	visible(m, true)
 }
 
 // polylines is a pool of lines in two tones, dark below light, that can be seen
 // on any picture.
 type polylines struct {
-	dark, light []*fynecanvas.Line
-	used, known int
+	dark, light pool[*fynecanvas.Line]
 	handles     bars
 }
 
 func (l *polylines) begin() {
-	l.used = 0
+	l.dark.begin()
+	l.light.begin()
 	l.handles.begin()
 }
 
@@ -159,40 +137,24 @@ func (l *polylines) path(path canvas.Path, place func(canvas.Point) canvas.Point
 }
 
 func (l *polylines) segment(a, b canvas.Point, u units) {
-	if l.used == len(l.dark) {
-		l.dark = append(l.dark, &fynecanvas.Line{StrokeColor: color.Black, StrokeWidth: 3})
-		l.light = append(l.light, &fynecanvas.Line{StrokeColor: color.White, StrokeWidth: 1})
-	}
+	dark, _ := l.dark.next(func() *fynecanvas.Line { return &fynecanvas.Line{StrokeColor: color.Black, StrokeWidth: 3} })
+	light, _ := l.light.next(func() *fynecanvas.Line { return &fynecanvas.Line{StrokeColor: color.White, StrokeWidth: 1} })
 	from, to := u.pos(a.X, a.Y), u.pos(b.X, b.Y)
-	for _, line := range []*fynecanvas.Line{l.dark[l.used], l.light[l.used]} {
+	for _, line := range []*fynecanvas.Line{dark, light} {
 		if line.Position1 != from || line.Position2 != to || line.Hidden {
 			line.Position1, line.Position2, line.Hidden = from, to, false
 			line.Refresh()
 		}
 	}
-	l.used++
 }
 
 func (l *polylines) end() bool {
-	for i := l.used; i < len(l.dark); i++ {
-		if !l.dark[i].Hidden {
-			l.dark[i].Hide()
-			l.light[i].Hide()
-		}
-	}
-	grown := len(l.dark) > l.known
-	l.known = len(l.dark)
-	return l.handles.end() || grown
+	dark, light, handles := l.dark.end(), l.light.end(), l.handles.end()
+	return dark || light || handles
 }
 
 func (l *polylines) appendTo(objects []fyne.CanvasObject) []fyne.CanvasObject {
-	for _, line := range l.dark {
-		objects = append(objects, line)
-	}
-	for _, line := range l.light {
-		objects = append(objects, line)
-	}
-	return l.handles.appendTo(objects)
+	return l.handles.appendTo(l.light.appendTo(l.dark.appendTo(objects)))
 }
 
 // ring is the outline of the brush, a light line in a dark one.
