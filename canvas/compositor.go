@@ -539,11 +539,11 @@ func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {
 }
 
 // HeatFrom is the heat (0 to 255) from which a pixel is coloured.
-const HeatFrom = 16
+const HeatFrom = 24
 
-// glow colours a pixel by its heat: yellow and thin, to red and dense.
+// glow colours a pixel by its heat: from a hint of yellow to dense red.
 func glow(p []uint8, heat uint8) {
-	tint(p, 255, uint8((255-uint32(heat))*220/255), 0, 72+uint32(heat)*136/255)
+	tint(p, 255, uint8((255-uint32(heat))*220/255), 0, 16+uint32(heat)*192/255)
 }
 
 // tint mixes a share of a colour, in 256ths, into the pixel.
