@@ -32,8 +32,6 @@ type Options struct {
 	Device Device
 	// Threads is the number of CPU threads of each session, [DefaultThreads] when 0.
 	Threads int
-	// Spin lets idle threads wait actively: a few per cent faster, and the cores are never free for the window.
-	Spin bool
 }
 
 // DefaultThreads is how many threads a session uses unless told otherwise: one core is left to the window where
@@ -51,7 +49,6 @@ func DefaultThreads() int {
 type Runtime struct {
 	library string
 	threads int
-	spin    bool
 
 	mu     sync.Mutex
 	device Device
@@ -67,7 +64,7 @@ func Open(ctx context.Context, opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := &Runtime{library: path, threads: opts.Threads, spin: opts.Spin, device: CPU}
+	rt := &Runtime{library: path, threads: opts.Threads, device: CPU}
 	if rt.threads == 0 {
 		rt.threads = DefaultThreads()
 	}
