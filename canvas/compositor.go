@@ -450,15 +450,12 @@ var (
 	FreeTone = color.RGBA{60, 220, 120, 255}
 )
 
-// sort is what the marks of a pixel are drawn as.
-func (m Mark) sort() uint8 {
-	switch {
-	case m&Keep != 0:
-		return 3
-	case m&Free != 0:
-		return 2
-	case m&Touched != 0:
-		return 1
+// drawnAs returns the one of its marks that a pixel is drawn by, or none.
+func (m Mark) drawnAs() Mark {
+	for _, k := range [...]Mark{Keep, Free, Touched} {
+		if m&k != 0 {
+			return k
+		}
 	}
 	return 0
 }
@@ -472,20 +469,20 @@ func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
 		from, x := i, x0+i
 		run := dst[4*i : 4*(i+n)]
 		i += n
-		sort := Mark(marks[from]).sort()
-		switch sort {
+		kind := Mark(marks[from]).drawnAs()
+		switch kind {
 		case 0:
 			continue
-		case 1:
+		case Touched:
 			hatchRising(run, x+y)
 			continue // a dashed line would hide the class of thin strokes
-		case 2:
+		case Free:
 			for j := 0; j < len(run); j += 4 {
 				tint(run[j:], FreeTone.R, FreeTone.G, FreeTone.B, 56)
 			}
 			hatchRising(run, x+y)
-		case 3:
-			for j := 0; j < n; j++ {
+		case Keep:
+			for j := range n {
 				p := run[4*j : 4*j+4]
 				tint(p, KeepTone.R, KeepTone.G, KeepTone.B, 64)
 				if (x+j-y)&(hatch-1) == 0 {
@@ -494,7 +491,7 @@ func (k *Compositor) hatchRegion(dst []uint8, y, x0 int, marks []uint8) {
 			}
 		}
 		for j := range n {
-			if !k.canvas.atEdgeOf(sort, x+j, y) {
+			if !k.canvas.atEdgeOf(kind, x+j, y) {
 				continue
 			}
 			if p := run[4*j : 4*j+4]; (x+j+y)&4 == 0 {
@@ -518,11 +515,11 @@ func hatchRising(run []uint8, sum int) {
 }
 
 // atEdgeOf reports whether a neighbour of (x, y) in the picture has marks of
-// another sort.
-func (c *Canvas) atEdgeOf(sort uint8, x, y int) bool {
+// another kind.
+func (c *Canvas) atEdgeOf(kind Mark, x, y int) bool {
 	i := y*c.w + x
-	return x > 0 && Mark(c.marks[i-1]).sort() != sort || x < c.w-1 && Mark(c.marks[i+1]).sort() != sort ||
-		y > 0 && Mark(c.marks[i-c.w]).sort() != sort || y < c.h-1 && Mark(c.marks[i+c.w]).sort() != sort
+	return x > 0 && Mark(c.marks[i-1]).drawnAs() != kind || x < c.w-1 && Mark(c.marks[i+1]).drawnAs() != kind ||
+		y > 0 && Mark(c.marks[i-c.w]).drawnAs() != kind || y < c.h-1 && Mark(c.marks[i+c.w]).drawnAs() != kind
 }
 
 func (k *Compositor) hatchDoubt(dst []uint8, y, x0 int, doubt []uint8) {

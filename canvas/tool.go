@@ -112,23 +112,23 @@ type Painter struct {
 	// OnState is called when the tool, the class or an outline changed.
 	OnState func()
 
-	canvas   *Canvas
-	picture  *image.RGBA // whose edges are snapped to
-	loose    Point       // where the pointer was, before snapping
-	onEdge   Point       // where it was snapped to
-	tools    []Tool
-	tool     Tool
-	previous Tool
-	held     Tool
-	gesture  Tool // got the last Press
-	edit     *Edit
-	class    uint8
-	lastCls  uint8
-	end      Point // of the last stroke
-	hasEnd   bool
-	pressed  bool
-	stamps   map[stampKey]*stamp
-	sweep    sweep
+	canvas    *Canvas
+	picture   *image.RGBA // whose edges are snapped to
+	loose     Point       // where the pointer was, before snapping
+	onEdge    Point       // where it was snapped to
+	tools     []Tool
+	tool      Tool
+	previous  Tool
+	held      Tool
+	gesture   Tool // got the last Press
+	edit      *Edit
+	class     uint8
+	lastClass uint8
+	end       Point // of the last stroke
+	hasEnd    bool
+	pressed   bool
+	stamps    map[stampKey]*stamp
+	sweep     sweep
 }
 
 type stampKey struct {
@@ -252,12 +252,12 @@ func (p *Painter) SetClass(class uint8) {
 	if int(class) >= len(p.canvas.Palette()) || class == p.class {
 		return
 	}
-	p.lastCls, p.class = p.class, class
+	p.lastClass, p.class = p.class, class
 	p.stateChanged()
 }
 
 // SwapClass goes back to the class used before.
-func (p *Painter) SwapClass() { p.SetClass(p.lastCls) }
+func (p *Painter) SwapClass() { p.SetClass(p.lastClass) }
 
 // StepClass goes n classes on, around the end of the palette.
 func (p *Painter) StepClass(n int) {

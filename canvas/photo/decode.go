@@ -133,11 +133,14 @@ func Decode(name string, data []byte, l Limits) (*Photo, error) {
 	p := &Photo{Format: DetectFormat(data), Orientation: 1, Reduction: 1, data: data}
 	coder, ok := coders[p.Format]
 	if !ok {
+		if kind := foreign(data); kind != "" {
+			return nil, fmt.Errorf("photo: %s is %s, which cannot be opened; save it as JPEG or PNG: %w", name, kind, ErrFormat)
+		}
 		return nil, fmt.Errorf("photo: %s: %w", name, ErrFormat)
 	}
 	config, err := guarded(func() (image.Config, error) { return coder.config(bytes.NewReader(data)) })
 	if err != nil {
-		return nil, fmt.Errorf("photo: %s: %w", name, err)
+		return nil, fmt.Errorf("photo: %s: %w", name, told(err))
 	}
 	switch {
 	case config.Width <= 0 || config.Height <= 0:
@@ -169,7 +172,7 @@ func Decode(name string, data []byte, l Limits) (*Photo, error) {
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("photo: %s: %w", name, err)
+		return nil, fmt.Errorf("photo: %s: %w", name, told(err))
 	}
 	p.meta = readMetadata(p.Format, data)
 	if o := p.meta.orientation(); o != 0 {
@@ -198,6 +201,42 @@ var coders = map[Format]struct {
 	WebP: {webp.DecodeConfig, webp.Decode},
 	TIFF: {tiff.DecodeConfig, tiff.Decode},
 	BMP:  {bmp.DecodeConfig, bmp.Decode},
+}
+
+// foreign names a known kind of picture that is not read, by the first bytes.
+func foreign(data []byte) string {
+	for _, m := range []struct {
+		at          int
+		magic, kind string
+	}{
+		{0, "GIF8", "a GIF"}, {4, "ftypheic", "an HEIC photo"}, {4, "ftypheix", "an HEIC photo"}, {4, "ftypmif1", "an HEIF photo"},
+		{4, "ftypavif", "an AVIF picture"}, {0, "8BPS", "a Photoshop document"}, {0, "\xff\x0a", "a JPEG XL picture"},
+		{4, "JXL \r\n", "a JPEG XL picture"}, {4, "jP  \r\n", "a JPEG 2000 picture"}, {0, "%PDF", "a PDF"}, {0, "gimp xcf", "a GIMP document"},
+	} {
+		if len(data) >= m.at+len(m.magic) && string(data[m.at:][:len(m.magic)]) == m.magic {
+			return m.kind
+		}
+	}
+	return ""
+}
+
+// told makes a sentence of what a decoder says.
+func told(err error) error {
+	var unknownTIFF tiff.UnsupportedError
+	var unknownJPEG jpeg.UnsupportedError
+	var unknownPNG png.UnsupportedError
+	var brokenTIFF tiff.FormatError
+	var brokenJPEG jpeg.FormatError
+	var brokenPNG png.FormatError
+	switch {
+	case errors.As(err, &unknownTIFF):
+		return fmt.Errorf("this kind of TIFF is not read; save it as RGB with 8 or 16 bits, uncompressed or with LZW or ZIP: %w", err)
+	case errors.As(err, &unknownJPEG), errors.As(err, &unknownPNG), errors.Is(err, bmp.ErrUnsupported):
+		return fmt.Errorf("this kind of picture is not read; save it as PNG: %w", err)
+	case errors.As(err, &brokenTIFF), errors.As(err, &brokenJPEG), errors.As(err, &brokenPNG), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the file is broken or cut off: %w", err)
+	}
+	return err
 }
 
 // guarded turns a panic of a decoder on a broken file into an error.

@@ -541,6 +541,14 @@ func TestCompareSideBySideAndHold(t *testing.T) {
 		t.Errorf("after side by side comes %v", r.stage.Compare())
 	}
 	see("off", false, false)
+	// With one pane hidden there is no side by side.
+	r.pair.Labels.Hide()
+	r.stage.CycleCompare()
+	r.stage.CycleCompare()
+	if r.stage.Compare() != view.CompareOff {
+		t.Errorf("with one pane, after the split comes %v", r.stage.Compare())
+	}
+	r.pair.Labels.Show()
 	// The label map itself is shown by the second pane again.
 	if got := r.pair.Labels.Look().Overlay; got != 1 {
 		t.Errorf("the labels are shown at %v", got)

@@ -249,8 +249,21 @@ func (s *Stage) SetCompare(m CompareMode) {
 	s.relook()
 }
 
-// CycleCompare goes to the next way of comparing.
-func (s *Stage) CycleCompare() { s.SetCompare((s.compare + 1) % 3) }
+// CycleCompare goes to the next way of comparing. Side by side takes two panes that
+// are shown.
+func (s *Stage) CycleCompare() {
+	next := (s.compare + 1) % 3
+	shown := 0
+	for _, p := range s.panes {
+		if p.Visible() {
+			shown++
+		}
+	}
+	if next == CompareSideBySide && shown < 2 {
+		next = CompareOff
+	}
+	s.SetCompare(next)
+}
 
 // HoldBefore shows the picture before in all panes while on.
 func (s *Stage) HoldBefore(on bool) {

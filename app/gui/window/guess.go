@@ -15,13 +15,23 @@ type sights struct {
 	of    latent.Code // whose guess is shown; empty for none
 	seq   int         // counts the guesses asked for
 	doubt bool        // hatch where the model is not sure
+	hint  bool        // outline what it nearly said
 	asked asked
 }
 
-// newSights forgets what belonged to another picture.
+// newSights forgets what belonged to another picture. What is switched on is so in
+// new panes, too.
 func (w *Window) newSights() {
 	w.sights.asked = asked{}
 	w.dropGuess()
+	for _, p := range w.stage.Panes() {
+		l := p.Look()
+		l.Doubt, l.Heat = w.sights.doubt, w.leakOn && p == w.picturePane
+		if l != p.Look() {
+			p.SetLook(l)
+		}
+	}
+	w.stage.SetSuggesting(w.sights.hint)
 	w.showLeak()
 }
 
@@ -97,8 +107,9 @@ func (w *Window) toggleDoubt() {
 // toggleSuggest outlines, under the pointer, what the model nearly gave to another
 // class.
 func (w *Window) toggleSuggest() {
-	w.stage.SetSuggesting(!w.stage.Suggesting())
-	if w.stage.Suggesting() {
+	w.sights.hint = !w.sights.hint
+	w.stage.SetSuggesting(w.sights.hint)
+	if w.sights.hint {
 		w.say(words.T("guess.hint"))
 	}
 }
