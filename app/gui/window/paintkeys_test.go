@@ -119,3 +119,32 @@ func TestHeldPickInWindow(t *testing.T) {
 		}
 	}
 }
+
+// A part copied in one picture is pasted into another.
+func TestCopyBetweenSeeds(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.Painter()
+	class := p.Class()
+	area := r.Document().Canvas().Count(class)
+	r.Table().Run("mask.copy")
+	first := r.Document().Canvas().LabelsCopy()
+	r.press("Ctrl+R", fyne.KeyR)
+	r.wait("another picture", func() bool { return string(r.Document().Canvas().Labels().Pix) != string(first.Pix) })
+	c := r.Document().Canvas()
+	missing := 0
+	for i, k := range first.Pix {
+		if k == class && c.Labels().Pix[i] != class {
+			missing++
+		}
+	}
+	if area == 0 || missing == 0 {
+		t.Fatalf("%d pixels were copied, %d of them are not in the other picture", area, missing)
+	}
+	r.Table().Run("mask.paste")
+	p.Handle(canvas.Event{Kind: canvas.Confirm})
+	for i, k := range first.Pix {
+		if k == class && c.Labels().Pix[i] != class {
+			t.Fatalf("pixel %d of the part did not come along", i)
+		}
+	}
+}
