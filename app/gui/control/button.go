@@ -270,8 +270,10 @@ func (b *Button) CreateRenderer() fyne.WidgetRenderer {
 			swatch.FillColor = b.Swatch
 			swatch.StrokeWidth, swatch.StrokeColor = 1, look.C(look.Line)
 		}
-		text.Text, text.Color, text.TextStyle.Bold = b.Text, look.C(fore), b.Style == Primary
-		suffix.Text, suffix.Color = b.Suffix, look.C(b.SuffixHue)
+		text.Color, text.TextStyle.Bold = look.C(fore), b.Style == Primary
+		setText(text, b.Text)
+		suffix.Color = look.C(b.SuffixHue)
+		setText(suffix, b.Suffix)
 		if b.Disabled {
 			suffix.Color = look.C(look.TextFaint)
 		}

@@ -408,7 +408,7 @@ func (r *historyRow) CreateRenderer() fyne.WidgetRenderer {
 			name.Color = look.C(look.TextFaint)
 			img.Translucency = 0.5
 		}
-		note.Text = r.data.Note
+		setText(note, r.data.Note)
 		branch.Hidden = r.data.Depth == 0
 		q.layout(r.BaseWidget.Size())
 		for _, o := range q.objects {
