@@ -116,7 +116,7 @@ func (p *Pane) MouseDown(e *desktop.MouseEvent) {
 			distance(p.input.lastPos, e.Position) < resizeFrom
 		p.input.lastClick, p.input.lastPos = now, e.Position
 		p.input.gesture, p.input.missed = painting, p.input.missed[:0]
-		if p.look.Overlay == 0 {
+		if p.comp.Look().Overlay == 0 {
 			p.relook()
 		}
 		p.send(canvas.Press, e.Position)
@@ -198,7 +198,7 @@ func (p *Pane) finish(pos fyne.Position) {
 		p.send(canvas.Release, p.input.from)
 	}
 	p.input.down = 0
-	if g == painting && p.look.Overlay == 0 {
+	if g == painting && p.comp.Look().Overlay == 0 {
 		p.relook()
 	}
 	// The toolkit takes the focus away when a button goes up outside.

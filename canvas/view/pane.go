@@ -126,18 +126,20 @@ func (p *Pane) relook() {
 	if s.peek {
 		l.Overlay = 0
 	}
-	if p.input.gesture == painting && l.Overlay == 0 {
-		l.Region = true // or the stroke would not be seen
-	}
+	// Pictures are compared as they are: classes over one of them would be what
+	// differs most.
 	switch {
 	case s.holdBefore:
 		l.Compare = canvas.CompareBefore
 	case s.compare == CompareSplit && p.isFirst():
-		l.Compare = canvas.CompareSplit
+		l.Compare, l.Overlay, l.Region = canvas.CompareSplit, 0, false
 	case s.compare == CompareSideBySide && p.isFirst():
 		l.Compare = canvas.CompareBefore
 	case s.compare == CompareSideBySide && len(s.panes) > 1 && s.panes[1] == p:
-		l.Overlay, l.Contour = s.panes[0].look.Overlay, s.panes[0].look.Contour
+		l.Overlay, l.Region = 0, false
+	}
+	if p.input.gesture == painting && l.Overlay == 0 {
+		l.Region = true // or the stroke would not be seen
 	}
 	p.tiles.Spoil(p.comp.SetLook(l))
 	p.drawTiles()

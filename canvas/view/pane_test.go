@@ -515,9 +515,6 @@ func TestCompareSideBySideAndHold(t *testing.T) {
 	if err := r.stage.SetBefore(before); err != nil {
 		t.Fatal(err)
 	}
-	l := r.pair.Picture.Look()
-	l.Overlay = 0
-	r.pair.Picture.SetLook(l)
 	was := color.RGBA{10, 200, 30, 255}
 	see := func(when string, first, second bool) {
 		t.Helper()
@@ -532,6 +529,10 @@ func TestCompareSideBySideAndHold(t *testing.T) {
 	see("at first", false, false)
 	r.stage.SetCompare(view.CompareSideBySide)
 	see("side by side", true, false)
+	// The present picture is shown without the classes over it.
+	if got := color.RGBAModel.Convert(r.window.Canvas().Capture().At(300, 100)).(color.RGBA); got != (color.RGBA{127, 127, 128, 255}) {
+		t.Errorf("the present picture is shown as %v", got)
+	}
 	r.stage.HoldBefore(true)
 	see("held", true, true)
 	r.stage.HoldBefore(false)
