@@ -136,8 +136,8 @@ manifest.json there.
 
 A photo is turned upright by its EXIF data and a box is cut out of it: "auto" looks for the one that the
 model knows best, "middle" takes the largest one, and x,y,width,degrees names the centre, width and angle.
-JPEG, PNG, WebP, TIFF and BMP are read. A file that cannot be read is reported and skipped; the exit status is 1 only
-when no photo could be embedded.
+JPEG, PNG, WebP, TIFF and BMP are read. A file that cannot be used is reported and skipped, and the exit status is
+then 1.
 
 The reconstruction's error is told, and whether the photo is outside the model's range: then the picture is not
 like the photo, or its latent is far from those of the model's own pictures, and edits may look wrong.`,
@@ -177,7 +177,7 @@ like the photo, or its latent is far from those of the model's own pictures, and
 			}
 			var manifest []embedEntry
 			names := map[string]bool{}
-			good := 0
+			skipped := 0
 			var failure error
 			for _, path := range photos {
 				entry, err := embedOne(ctx, env, e, path, out, crop, s, names)
@@ -186,10 +186,10 @@ like the photo, or its latent is far from those of the model's own pictures, and
 				}
 				if err != nil {
 					failure = err
+					skipped++
 					entry = embedEntry{Photo: path, Error: err.Error()}
 					fmt.Fprintf(env.Err, "%s: skipped: %v\n", path, err)
 				} else {
-					good++
 					fmt.Fprintf(env.Out, "%s: %.1f dB, differs by %.1f levels, %s, %.1f s\n", path, entry.PSNR, entry.MeanDifference, entry.Verdict, entry.Seconds)
 				}
 				manifest = append(manifest, entry)
@@ -198,13 +198,13 @@ like the photo, or its latent is far from those of the model's own pictures, and
 					return err
 				}
 			}
-			if good == 0 {
-				if len(photos) == 1 {
-					return failure
-				}
-				return fmt.Errorf("embed: none of %d photos could be embedded", len(photos))
+			if skipped == 0 {
+				return nil
 			}
-			return nil
+			if len(photos) == 1 {
+				return failure
+			}
+			return fmt.Errorf("embed: %d of %d files could not be used; %s says why", skipped, len(photos), filepath.Join(out, "manifest.json"))
 		},
 	}
 	d := engine.DefaultEmbedSettings()
@@ -263,7 +263,9 @@ func embedOne(ctx context.Context, env *Env, e *engine.Engine, path, out, how st
 			shown = time.Now()
 		}
 	}
-	fmt.Fprintln(env.Err)
+	if !shown.IsZero() {
+		fmt.Fprintln(env.Err)
+	}
 	fit, err := e.Fit(ctx, final)
 	if err != nil {
 		return entry, err

@@ -66,9 +66,9 @@ func TestEmbedAndPaste(t *testing.T) {
 		}
 	}
 	out := at("out")
-	said := must("embed", photos, "-out", out, "-steps", "30", "-prior", "-1")
-	if strings.Count(said, " dB") != 2 {
-		t.Errorf("embed says %q", said)
+	status, said, errs := runCommand(t, append(base, "embed", photos, "-out", out, "-steps", "30", "-prior", "-1")...)
+	if status != 1 || strings.Count(said, " dB") != 2 || !strings.Contains(errs, "c.jpg: skipped") || !strings.Contains(errs, "1 of 3 files") {
+		t.Errorf("embed says %d, %q, %q", status, said, errs)
 	}
 	data, err := os.ReadFile(filepath.Join(out, "manifest.json"))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -233,7 +234,7 @@ func told(err error) error {
 		return fmt.Errorf("this kind of TIFF is not read; save it as RGB with 8 or 16 bits, uncompressed or with LZW or ZIP: %w", err)
 	case errors.As(err, &unknownJPEG), errors.As(err, &unknownPNG), errors.Is(err, bmp.ErrUnsupported):
 		return fmt.Errorf("this kind of picture is not read; save it as PNG: %w", err)
-	case errors.As(err, &brokenTIFF), errors.As(err, &brokenJPEG), errors.As(err, &brokenPNG), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.As(err, &brokenTIFF), errors.As(err, &brokenJPEG), errors.As(err, &brokenPNG), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), strings.HasPrefix(err.Error(), "riff: "), strings.HasPrefix(err.Error(), "vp8"), strings.HasPrefix(err.Error(), "webp: "):
 		return fmt.Errorf("the file is broken or cut off: %w", err)
 	}
 	return err

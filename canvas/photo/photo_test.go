@@ -196,6 +196,36 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// What cannot be opened is one sentence that says what it is, or what to do.
+func TestRefusals(t *testing.T) {
+	var grey bytes.Buffer
+	if err := tiff.Encode(&grey, image.NewGray(image.Rect(0, 0, 4, 4)), nil); err != nil {
+		t.Fatal(err)
+	}
+	cmyk := bytes.Clone(grey.Bytes())
+	at := bytes.Index(cmyk, []byte{6, 1, 3, 0}) // how the samples are to be seen
+	cmyk[at+8] = 5
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"a.gif":     {[]byte("GIF89a\x01\x00\x01\x00"), "a.gif is a GIF, which cannot be opened; save it as JPEG or PNG"},
+		"b.heic":    {[]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1"), "b.heic is an HEIC photo"},
+		"c.psd":     {[]byte("8BPS\x00\x01"), "c.psd is a Photoshop document"},
+		"d.png":     {nil, "not a JPEG, PNG, WebP, TIFF or BMP picture"},
+		"cmyk.tif":  {cmyk, "save it as RGB with 8 or 16 bits"},
+		"half.jpg":  {read(t, "turned.jpg")[:900], "the file is broken or cut off"},
+		"half.png":  {read(t, "profile.png")[:400], "the file is broken or cut off"},
+		"half.webp": {read(t, "plain.webp")[:300], "the file is broken or cut off"},
+		"half.tif":  {grey.Bytes()[:20], "the file is broken or cut off"},
+	} {
+		_, err := photo.Decode(name, c.data, photo.Limits{})
+		if err == nil || !strings.HasPrefix(err.Error(), "photo: "+name) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // exif is an EXIF structure with an orientation.
 func exif(o uint16) []byte {
 	b := append([]byte("MM\x00*\x00\x00\x00\x08\x00\x01"), 0x01, 0x12, 0, 3, 0, 0, 0, 1)
