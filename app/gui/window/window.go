@@ -349,7 +349,7 @@ func (w *Window) buildDock() {
 			Actions: []fyne.CanvasObject{control.NewSmallButton("search", words.T("class.filter"), showFilter)},
 		},
 		"edits": {
-			ID: "edits", Title: words.T("panel.edits"), Content: container.NewVScroll(w.edits), Least: 70, Weight: 90,
+			ID: "edits", Title: words.T("panel.edits"), Content: container.NewVScroll(w.edits), Least: 70, Weight: 150,
 			Most:    func() float32 { return w.edits.MinSize().Height + 4 },
 			Actions: []fyne.CanvasObject{control.NewSmallButton("reset", words.T("action.vector.reset"), run("vector.reset"))},
 		},
