@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"math"
-	"sync"
 )
 
 // Compare is a way of showing the picture before an edit.
@@ -61,7 +60,7 @@ type Compositor struct {
 	heat    *image.Gray
 	look    Look
 	blend   blendTable
-	rows    sync.Pool // of *[]uint8: scratch of the smaller levels
+	rows    []uint8 // scratch of the smaller levels
 }
 
 // blendTable holds for each class what is left of the picture, in 256ths, and
@@ -226,17 +225,13 @@ func (k *Compositor) drawSmall(dst *image.RGBA, at image.Point, r image.Rectangl
 	side := 1 << level
 	w, h := k.canvas.w, k.canvas.h
 	x0, x1 := r.Min.X<<level, min(r.Max.X<<level, w)
-	scratch, _ := k.rows.Get().(*[]uint8)
-	if scratch == nil || len(*scratch) < 4*(x1-x0)*side {
-		rows := make([]uint8, 4*(x1-x0)*side)
-		scratch = &rows
+	if len(k.rows) < 4*(x1-x0)*side {
+		k.rows = make([]uint8, 4*(x1-x0)*side)
 	}
-	defer k.rows.Put(scratch)
-	rows := *scratch
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		y0, y1 := y<<level, min((y+1)<<level, h)
 		for j := y0; j < y1; j++ {
-			row := rows[4*(j-y0)*(x1-x0):][:4*(x1-x0)]
+			row := k.rows[4*(j-y0)*(x1-x0):][:4*(x1-x0)]
 			k.row(row, j, x0, x1, false)
 		}
 		o := dst.PixOffset(r.Min.X-at.X, y-at.Y)
@@ -244,7 +239,7 @@ func (k *Compositor) drawSmall(dst *image.RGBA, at image.Point, r image.Rectangl
 			end := min(x+side, x1)
 			var sum [3]uint32
 			for j := range y1 - y0 {
-				row := rows[4*(j*(x1-x0)+x-x0):][:4*(end-x)]
+				row := k.rows[4*(j*(x1-x0)+x-x0):][:4*(end-x)]
 				for i := 0; i < len(row); i += 4 {
 					sum[0] += uint32(row[i])
 					sum[1] += uint32(row[i+1])

@@ -1,21 +1,12 @@
 package canvas
 
-import (
-	"image"
-	"runtime"
-	"sync"
-	"sync/atomic"
-)
+import "image"
 
 // TileSide is the side in pixels of the tiles of a pane.
 const TileSide = 256
 
 // MaxLevel is the smallest level: pixels are means of 8×8, enough for 10 %.
 const MaxLevel = 3
-
-// shareFrom is the number of pixels of tiles from which several goroutines draw
-// them: fewer take less time than waking one.
-const shareFrom = 1 << 16
 
 // Tile is a square piece of the shown picture. Its image has its own backing
 // array and exactly the size of the piece, since a graphics card is given
@@ -32,7 +23,6 @@ type Tiles struct {
 	comp  *Compositor
 	level int
 	tiles []Tile
-	todo  []int // scratch of Draw
 }
 
 // NewTiles returns the tiles of a compositor at level 0, all stale.
@@ -96,11 +86,10 @@ func (t *Tiles) spoil(r image.Rectangle) {
 }
 
 // Draw draws what is stale of the tiles that meet the visible rectangle of the
-// shown picture at the present level, and calls drawn for each tile changed. A
-// large area is shared among the processors.
+// shown picture at the present level, and calls drawn for each tile changed. It
+// stays on one goroutine: several would save little when the processors are free,
+// and wait for each other when an optimisation has them.
 func (t *Tiles) Draw(visible image.Rectangle, drawn func(i int)) {
-	t.todo = t.todo[:0]
-	area := 0
 	for i := range t.tiles {
 		k := &t.tiles[i]
 		if k.stale.Empty() || !k.Bounds.Overlaps(visible) {
@@ -110,33 +99,8 @@ func (t *Tiles) Draw(visible image.Rectangle, drawn func(i int)) {
 			k.Image = image.NewRGBA(image.Rect(0, 0, k.Bounds.Dx(), k.Bounds.Dy()))
 			k.stale = k.Bounds
 		}
-		t.todo = append(t.todo, i)
-		area += k.stale.Dx() * k.stale.Dy()
-	}
-	draw := func(i int) {
-		k := &t.tiles[i]
 		t.comp.Draw(k.Image, k.Bounds.Min, k.stale, t.level)
 		k.stale = image.Rectangle{}
-	}
-	if hands := min(runtime.GOMAXPROCS(0), len(t.todo)); area < shareFrom || hands < 2 {
-		for _, i := range t.todo {
-			draw(i)
-		}
-	} else {
-		var next atomic.Int32
-		work := func() {
-			for n := int(next.Add(1)); n <= len(t.todo); n = int(next.Add(1)) {
-				draw(t.todo[n-1])
-			}
-		}
-		var others sync.WaitGroup
-		for range hands - 1 {
-			others.Go(work)
-		}
-		work()
-		others.Wait()
-	}
-	for _, i := range t.todo {
 		drawn(i)
 	}
 }
