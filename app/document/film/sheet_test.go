@@ -65,10 +65,13 @@ func TestSheetPlaces(t *testing.T) {
 func TestSheetRefuses(t *testing.T) {
 	one := []*image.RGBA{image.NewRGBA(image.Rect(0, 0, 4, 4))}
 	for name, try := range map[string]func() error{
-		"nothing":        func() error { _, err := film.Sheet{Across: 1, Side: 64}.Draw(nil); return err },
-		"none across":    func() error { _, err := film.Sheet{Side: 64}.Draw(one); return err },
-		"huge pictures":  func() error { _, err := film.Sheet{Across: 1, Side: 5000}.Draw(one); return err },
-		"too many names": func() error { _, err := film.Sheet{Across: 1, Side: 64, Names: []string{"a", "b"}}.Draw(one); return err },
+		"nothing":       func() error { _, err := film.Sheet{Across: 1, Side: 64}.Draw(nil); return err },
+		"none across":   func() error { _, err := film.Sheet{Side: 64}.Draw(one); return err },
+		"huge pictures": func() error { _, err := film.Sheet{Across: 1, Side: 5000}.Draw(one); return err },
+		"too many names": func() error {
+			_, err := film.Sheet{Across: 1, Side: 64, Names: []string{"a", "b"}}.Draw(one)
+			return err
+		},
 	} {
 		if try() == nil {
 			t.Errorf("%s: no error", name)
