@@ -198,6 +198,9 @@ like the photo, or its latent is far from those of the model's own pictures, and
 					return err
 				}
 			}
+			if line := reach(manifest); line != "" {
+				fmt.Fprintln(env.Out, line)
+			}
 			if skipped == 0 {
 				return nil
 			}
@@ -290,6 +293,24 @@ func embedOne(ctx context.Context, env *Env, e *engine.Engine, path, out, how st
 	entry.Distance, entry.Outside, entry.Verdict = fit.Distance, fit.Outside(), fit.String()
 	entry.Steps, entry.Reason, entry.Seconds = final.Index-1, string(final.Reason), time.Since(begun).Seconds()
 	return entry, nil
+}
+
+// reach says what nineteen of twenty photos reach, if there are so many: for photos of a
+// model's own kind the limits of its range.
+func reach(manifest []embedEntry) string {
+	var psnr, distance []float64
+	for _, e := range manifest {
+		if e.Error == "" {
+			psnr, distance = append(psnr, e.PSNR), append(distance, e.Distance)
+		}
+	}
+	n := len(psnr)
+	if n < 20 {
+		return ""
+	}
+	slices.Sort(psnr)
+	slices.Sort(distance)
+	return fmt.Sprintf("Of %d photos nineteen of twenty reach %.1f dB and keep within a distance of %.2f. If they are of the model's own kind, these are the limits of its range (train encoder -range-psnr, -range-distance).", n, psnr[n/20], distance[n-1-n/20])
 }
 
 // bounded is a PSNR that JSON can say: equal pictures have 100 dB.

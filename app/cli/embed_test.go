@@ -198,3 +198,17 @@ func TestTrainEncoder(t *testing.T) {
 		t.Errorf("a folder without a data set: status %d, %q", status, errs)
 	}
 }
+
+// What nineteen of twenty photos reach leaves one of twenty out on either side.
+func TestReach(t *testing.T) {
+	var manifest []embedEntry
+	for k := range 40 {
+		manifest = append(manifest, embedEntry{PSNR: 30 + float64(k), Distance: 1 + float64(k)/100}, embedEntry{Error: "broken"})
+	}
+	if got := reach(manifest); !strings.Contains(got, "Of 40 photos") || !strings.Contains(got, "reach 32.0 dB") || !strings.Contains(got, "distance of 1.37") {
+		t.Errorf("reach says %q", got)
+	}
+	if got := reach(manifest[:30]); got != "" {
+		t.Errorf("of 15 photos: %q", got)
+	}
+}
