@@ -241,7 +241,7 @@ type HistoryList struct {
 
 	items  []HistoryItem
 	scroll *container.Scroll
-	inner  *historySheet
+	inner  *inSight
 	rows   []*historyRow
 }
 
@@ -250,8 +250,7 @@ const historyRowHeight float32 = 30
 // NewHistoryList returns an empty list.
 func NewHistoryList() *HistoryList {
 	h := &HistoryList{}
-	h.inner = &historySheet{owner: h}
-	h.inner.ExtendBaseWidget(h.inner)
+	h.inner = newInSight(func() fyne.Size { return fyne.NewSize(100, float32(len(h.items))*historyRowHeight) }, h.fill)
 	h.scroll = container.NewVScroll(h.inner)
 	h.scroll.OnScrolled = func(fyne.Position) { h.fill() }
 	h.ExtendBaseWidget(h)
@@ -315,27 +314,6 @@ func (h *HistoryList) CreateRenderer() fyne.WidgetRenderer {
 	}
 	return r
 }
-
-type historySheet struct {
-	widget.BaseWidget
-	owner *HistoryList
-	shown []fyne.CanvasObject
-}
-
-func (s *historySheet) MinSize() fyne.Size {
-	s.ExtendBaseWidget(s)
-	return fyne.NewSize(100, float32(len(s.owner.items))*historyRowHeight)
-}
-
-func (s *historySheet) CreateRenderer() fyne.WidgetRenderer { return &historySheetRenderer{s} }
-
-type historySheetRenderer struct{ s *historySheet }
-
-func (r *historySheetRenderer) Destroy()                     {}
-func (r *historySheetRenderer) Layout(fyne.Size)             { r.s.owner.fill() }
-func (r *historySheetRenderer) MinSize() fyne.Size           { return r.s.MinSize() }
-func (r *historySheetRenderer) Objects() []fyne.CanvasObject { return r.s.shown }
-func (r *historySheetRenderer) Refresh()                     {}
 
 type historyRow struct {
 	widget.BaseWidget

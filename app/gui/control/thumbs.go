@@ -49,7 +49,7 @@ type Thumbs struct {
 	picked   map[string]bool
 	last     string // where a row of picks begins
 	scroll   *container.Scroll
-	inner    *thumbSheet
+	inner    *inSight
 	cells    []*thumbCell
 }
 
@@ -58,8 +58,7 @@ var _ fyne.Widget = (*Thumbs)(nil)
 // NewThumbs returns an empty grid, or strip.
 func NewThumbs(side float32, strip, names bool) *Thumbs {
 	t := &Thumbs{Side: side, Strip: strip, ShowNames: names}
-	t.inner = &thumbSheet{owner: t}
-	t.inner.ExtendBaseWidget(t.inner)
+	t.inner = newInSight(t.size, t.fill)
 	if strip {
 		t.scroll = container.NewHScroll(t.inner)
 	} else {
@@ -232,32 +231,14 @@ func (t *Thumbs) CreateRenderer() fyne.WidgetRenderer {
 	return r
 }
 
-// thumbSheet is the scrolled area; its renderer lists only the cells in sight.
-type thumbSheet struct {
-	widget.BaseWidget
-	owner *Thumbs
-	shown []fyne.CanvasObject
-}
-
-func (s *thumbSheet) MinSize() fyne.Size {
-	s.ExtendBaseWidget(s)
-	t := s.owner
+// size is the size of all cells together.
+func (t *Thumbs) size() fyne.Size {
 	cols, cell := t.cellSize(t.scroll.Size().Width)
 	if t.Strip {
 		return fyne.NewSize(float32(len(t.items))*cell.Width, cell.Height+4)
 	}
 	return fyne.NewSize(t.Side+12, float32((len(t.items)+cols-1)/cols)*cell.Height+4)
 }
-
-func (s *thumbSheet) CreateRenderer() fyne.WidgetRenderer { return &sheetRenderer{s} }
-
-type sheetRenderer struct{ s *thumbSheet }
-
-func (r *sheetRenderer) Destroy()                     {}
-func (r *sheetRenderer) Layout(fyne.Size)             { r.s.owner.fill() }
-func (r *sheetRenderer) MinSize() fyne.Size           { return r.s.MinSize() }
-func (r *sheetRenderer) Objects() []fyne.CanvasObject { return r.s.shown }
-func (r *sheetRenderer) Refresh()                     {}
 
 type thumbCell struct {
 	widget.BaseWidget
