@@ -14,16 +14,15 @@ const (
 // before is saved tile by tile at first touch. Exactly one of Commit and
 // Cancel ends it. Protection and symmetry are those of the moment it began.
 type Edit struct {
-	c      *Canvas
-	ink    Ink
-	side   int // −1: the stroke began left of the axis, +1 right, 0 not known yet
-	sym    Symmetry
-	okOld  [256]bool // classes that may lose pixels
-	okNew  [256]bool // classes that may gain pixels
-	saved  []*savedTile
-	list   []int // indices of saved tiles in order of touch
-	dirty  image.Rectangle
-	bounds image.Rectangle
+	c     *Canvas
+	ink   Ink
+	side  int // −1: the stroke began left of the axis, +1 right, 0 not known yet
+	sym   Symmetry
+	okOld [256]bool // classes that may lose pixels
+	okNew [256]bool // classes that may gain pixels
+	saved []*savedTile
+	list  []int           // indices of saved tiles in order of touch
+	dirty image.Rectangle // changed since the last Flush
 }
 
 type savedTile struct {
@@ -214,7 +213,6 @@ func (e *Edit) grow(r image.Rectangle) {
 func (e *Edit) Flush() image.Rectangle {
 	r := e.dirty
 	e.dirty = image.Rectangle{}
-	e.bounds = e.bounds.Union(r)
 	e.c.announce(r)
 	return r
 }

@@ -171,6 +171,13 @@ func (p *Pane) strokeTo(pos fyne.Position) {
 	s := p.stage
 	s.batch = true
 	corner := fyne.Position{}
+	_, brush := s.painter.Tool().(canvas.Ringed)
+	_, line := s.painter.Tool().(canvas.Snapping)
+	if !brush && !line {
+		// A part being moved or a box being drawn is where the pointer is now;
+		// to place it at every motion in between would only take time.
+		p.input.missed = p.input.missed[:0]
+	}
 	if len(p.input.missed) > 0 {
 		corner = fyne.CurrentApp().Driver().AbsolutePositionForObject(p)
 	}
