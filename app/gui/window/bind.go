@@ -96,7 +96,7 @@ func (w *Window) bind() {
 	set("run.discard", finished, w.endJob)
 	set("run.reopen", func() bool { return picture() && w.job == nil && len(w.doc.Scene().Choices) > 0 }, w.reopenRun)
 	check("run.live", picture, func() bool { return w.live }, w.toggleLive)
-	set("latent.random", ready, func() { w.guardPicture(w.randomSeed) })
+	set("latent.random", ready, w.randomSeed)
 	set("latent.seed", ready, w.askSeed)
 	set("latent.embed", ready, w.askPhoto)
 	set("photo.crop", w.hasPhoto, w.cropAgain)
@@ -579,16 +579,10 @@ func (w *Window) askSeed() {
 			w.fail(errors.New(words.T("seed.wrong", t)))
 			return
 		}
-		w.guardPicture(func() {
-			w.openSeed(seed)
-			w.fillStrip(seed)
-		})
+		w.openSeed(seed)
+		w.fillStrip(seed)
 	})
 }
-
-// guardPicture runs f; another picture is a step of the same document's history, so
-// nothing is lost and nothing is asked.
-func (w *Window) guardPicture(f func()) { f() }
 
 // findRecent lists the recent files to choose from.
 func (w *Window) findRecent() {
@@ -598,7 +592,7 @@ func (w *Window) findRecent() {
 	}
 	control.ShowFinder(w.canvas(), words.T("recent.hint"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
-		for _, t := range w.recentThumbsRaw() {
+		for _, t := range w.recentThumbs() {
 			if _, ok := action.Fuzzy(q, t.Name); ok {
 				rows = append(rows, control.FinderRow{Key: t.Key, Text: t.Name, Note: t.Key, Icon: "panel-history", Disabled: t.Faded})
 			}

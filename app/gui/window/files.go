@@ -240,7 +240,7 @@ func (w *Window) openPicture(path string) {
 		return
 	}
 	if p, err := document.ReadProvenance(bytes.NewReader(data)); err == nil {
-		w.guard(func() { w.reproduce(p) })
+		w.reproduce(p) // a step of the history, so nothing is lost
 		return
 	} else if !errors.Is(err, document.ErrNoProvenance) && strings.EqualFold(filepath.Ext(path), ".png") {
 		w.log(err.Error())
@@ -437,8 +437,8 @@ func (w *Window) remember(path string) {
 	w.showStrip()
 }
 
-// recentThumbsRaw lists the recent files as cells, missing ones faded.
-func (w *Window) recentThumbsRaw() []control.Thumb {
+// recentThumbs lists the recent files as cells, missing ones faded.
+func (w *Window) recentThumbs() []control.Thumb {
 	var out []control.Thumb
 	for _, r := range w.settings.Recents {
 		t := control.Thumb{Key: r.Path, Name: filepath.Base(r.Path), Badge: "lb", Detail: r.Path}
@@ -467,8 +467,6 @@ func (w *Window) recentImage(path string, img image.Image) image.Image {
 	w.recentImages[path] = small
 	return small
 }
-
-func (w *Window) recentThumbs() []control.Thumb { return w.recentThumbsRaw() }
 
 // recentItems are the entries of the menu of recent files.
 func (w *Window) recentItems() []*fyne.MenuItem {

@@ -684,7 +684,7 @@ func (w *Window) showStrip() {
 			Key: seedKey(s), Name: words.T("strip.seed-is", s), Image: w.sampleThumb[s], Detail: words.T("strip.seed-is", s),
 		})
 	}
-	items = append(items, w.recentThumbsRaw()...)
+	items = append(items, w.recentThumbs()...)
 	w.strip.SetItems(items)
 }
 
