@@ -1,6 +1,7 @@
 package canvas
 
 import (
+	"bytes"
 	"image"
 )
 
@@ -269,19 +270,23 @@ func (e *Edit) Rewind() {
 		for y, k := r.Min.Y, 0; y < r.Max.Y; y, k = y+1, k+r.Dx() {
 			at := y*c.w + r.Min.X
 			labels, marks := c.labels.Pix[at:at+r.Dx()], c.marks[at:at+r.Dx()]
-			for i := range labels {
-				was := s.labels[k+i]
-				if labels[i] != was {
-					c.counts[labels[i]]--
-					c.counts[was]++
-					labels[i] = was
-				} else if marks[i] == s.marks[k+i] {
-					continue
-				}
-				marks[i] = s.marks[k+i]
-				changed = changed.Union(image.Rect(r.Min.X+i, y, r.Min.X+i+1, y+1))
+			was, had := s.labels[k:k+r.Dx()], s.marks[k:k+r.Dx()]
+			if bytes.Equal(labels, was) && bytes.Equal(marks, had) {
+				continue
 			}
-			if s.base != nil {
+			for i, v := range labels {
+				if v != was[i] {
+					c.counts[v]--
+					c.counts[was[i]]++
+				}
+			}
+			copy(labels, was)
+			copy(marks, had)
+			changed = changed.Union(image.Rect(r.Min.X, y, r.Max.X, y+1))
+		}
+		if s.base != nil {
+			for y, k := r.Min.Y, 0; y < r.Max.Y; y, k = y+1, k+r.Dx() {
+				at := y*c.w + r.Min.X
 				copy(c.base.Pix[at:at+r.Dx()], s.base[k:])
 			}
 		}

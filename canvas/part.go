@@ -131,8 +131,21 @@ func (c *Canvas) part(in []bool) (*Part, error) {
 // each calls fn for the pixels of the picture that the part covers under a
 // transform: those whose centre comes from a pixel of the part.
 func (p *Part) each(t Transform, picture image.Rectangle, fn func(x, y int, class uint8)) {
-	mid := p.mid()
 	b := p.Bounds
+	if dx, dy := math.Round(t.DX), math.Round(t.DY); t == (Transform{DX: dx, DY: dy, ScaleX: 1, ScaleY: 1}) {
+		to := image.Pt(floorClamp(dx), floorClamp(dy))
+		r := b.Add(to).Intersect(picture)
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			row := (y - to.Y - b.Min.Y) * b.Dx()
+			for x := r.Min.X; x < r.Max.X; x++ {
+				if k := row + x - to.X - b.Min.X; p.in[k] {
+					fn(x, y, p.pix[k])
+				}
+			}
+		}
+		return
+	}
+	mid := p.mid()
 	lo, hi := Point{math.Inf(1), math.Inf(1)}, Point{math.Inf(-1), math.Inf(-1)}
 	for _, q := range rectPath(b).Points {
 		r := t.point(mid, q)
@@ -140,9 +153,12 @@ func (p *Part) each(t Transform, picture image.Rectangle, fn func(x, y int, clas
 		hi = Point{max(hi.X, r.X), max(hi.Y, r.Y)}
 	}
 	area := image.Rect(floorClamp(lo.X), floorClamp(lo.Y), floorClamp(hi.X)+1, floorClamp(hi.Y)+1).Intersect(picture)
+	sin, cos := math.Sincos(t.Angle)
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		for x := area.Min.X; x < area.Max.X; x++ {
-			q := t.inverse(mid, Point{float64(x) + 0.5, float64(y) + 0.5})
+			// As Transform.inverse, without its sine and cosine.
+			u, v := float64(x)+0.5-mid.X-t.DX, float64(y)+0.5-mid.Y-t.DY
+			q := Point{mid.X + (u*cos+v*sin)/t.ScaleX, mid.Y + (v*cos-u*sin)/t.ScaleY}
 			// A whole-pixel move must be exact whatever the rounding of
 			// the middle.
 			i, j := int(math.Floor(q.X+1e-9))-b.Min.X, int(math.Floor(q.Y+1e-9))-b.Min.Y
