@@ -2,15 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/png"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,7 +36,7 @@ pictures without and with the edit, as PNG or as latents; -crop is the box that 
 as its manifest says.
 
 The change is enlarged and blended in the gradient domain, so that no seam shows and the photo's detail stays.
-Pixels outside the region are the photo's own. The region is a PNG that is not black where the edit may change the
+Pixels outside the region are the photo's own. The region is a PNG that is white where the edit may change the
 photo; without one it is where before and after differ.
 
 The result has the format that the name after -o ends in, or the photo's (PNG for WebP, which cannot be written), with
@@ -99,7 +96,7 @@ anything else, or from CMYK, is compressed anew, which changes pixels by a level
 	f.StringVar(&crop, "crop", "", "`box` of the edit in the photo: x,y,width,degrees")
 	f.StringVar(&before, "before", "", "picture without the edit: PNG or latent `file`")
 	f.StringVar(&after, "after", "", "picture with the edit: PNG or latent `file`")
-	f.StringVar(&region, "region", "", "PNG `file` of what may change (default: where the pictures differ)")
+	f.StringVar(&region, "region", "", "PNG `file`, white where the edit may change the photo (default: where the pictures differ)")
 	f.BoolVar(&replace, "replace", false, "put the edited picture itself into the region, in place of its change")
 	f.StringVarP(&out, "output", "o", "", "`file` for the result")
 	return command
@@ -166,37 +163,12 @@ func readRegion(path string, before, after *image.RGBA) (*image.Alpha, error) {
 		}
 		return out, nil
 	}
-	f, err := os.Open(path)
+	img, err := readSizedPNG(path, w, h)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	config, err := png.DecodeConfig(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if config.Width != w || config.Height != h {
-		return nil, fmt.Errorf("%s: region is %d×%d, want %d×%d as the pictures", path, config.Width, config.Height, w, h)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	img, err := png.Decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	any := false
-	for y := range h {
-		for x := range w {
-			c := color.NRGBAModel.Convert(img.At(img.Bounds().Min.X+x, img.Bounds().Min.Y+y)).(color.NRGBA)
-			if c.A > 127 && max(c.R, c.G, c.B) > 127 {
-				out.Pix[y*out.Stride+x] = 255
-				any = true
-			}
-		}
-	}
-	if !any {
-		return nil, errors.New("the region is black: nothing may change")
+	if out = whiteArea(img); !slices.Contains(out.Pix, 255) {
+		return nil, fmt.Errorf("%s is black: nothing may change", path)
 	}
 	return out, nil
 }

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,8 +112,13 @@ func writeCode(path string, code latent.Code, i engine.Info, more map[string]str
 	return safetensors.WriteFile(path, meta, safetensors.Float32("code", code.Data, code.Rows, code.Dim))
 }
 
-// readModelPNG reads a PNG of the size of the model's pictures; the size is checked before pixels are decoded.
+// readModelPNG reads a PNG of the size of the model's pictures.
 func readModelPNG(path string, i engine.Info) (image.Image, error) {
+	return readSizedPNG(path, i.Width, i.Height)
+}
+
+// readSizedPNG reads a PNG of a size, which is checked before pixels are decoded.
+func readSizedPNG(path string, width, height int) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -122,10 +128,10 @@ func readModelPNG(path string, i engine.Info) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a PNG: %w", path, err)
 	}
-	if config.Width != i.Width || config.Height != i.Height {
-		return nil, fmt.Errorf("%s is %d×%d, want %d×%d as the model's pictures", path, config.Width, config.Height, i.Width, i.Height)
+	if config.Width != width || config.Height != height {
+		return nil, fmt.Errorf("%s is %d×%d, want %d×%d as the pictures", path, config.Width, config.Height, width, height)
 	}
-	if _, err := f.Seek(0, 0); err != nil {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
 	img, err := png.Decode(f)
@@ -176,8 +182,7 @@ func parseStrength(text string) (strengthFlag, error) {
 	return f, nil
 }
 
-// readArea reads a black and white picture as an area: a pixel belongs to it when it is
-// more white than black. An empty path is no area.
+// readArea reads a black and white picture as an area. An empty path is no area.
 func readArea(path string, i engine.Info) (*image.Alpha, error) {
 	if path == "" {
 		return nil, nil
@@ -186,14 +191,20 @@ func readArea(path string, i engine.Info) (*image.Alpha, error) {
 	if err != nil {
 		return nil, err
 	}
-	area := image.NewAlpha(image.Rect(0, 0, i.Width, i.Height))
-	for y := range i.Height {
-		for x := range i.Width {
-			// Transparent pixels are black: the colours come multiplied by their opacity.
-			if color.GrayModel.Convert(img.At(img.Bounds().Min.X+x, img.Bounds().Min.Y+y)).(color.Gray).Y >= 128 {
+	return whiteArea(img), nil
+}
+
+// whiteArea is where a picture is more white than black; transparent pixels are black.
+func whiteArea(img image.Image) *image.Alpha {
+	b := img.Bounds()
+	area := image.NewAlpha(image.Rect(0, 0, b.Dx(), b.Dy()))
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			// The colours come multiplied by their opacity.
+			if color.GrayModel.Convert(img.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y >= 128 {
 				area.Pix[y*area.Stride+x] = 255
 			}
 		}
 	}
-	return area, nil
+	return area
 }
