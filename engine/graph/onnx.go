@@ -57,7 +57,7 @@ func (g *Graph) Model(outputs ...string) ([]byte, error) {
 		w.users[o.value] = append(w.users[o.value], nil)
 	}
 	var inInfo []byte
-	for _, v := range early(live) {
+	for _, v := range deepestLast(live) {
 		switch v.op.(type) {
 		case inputOp:
 			inInfo = appendMessage(inInfo, 11, valueInfo(v.name, v.shape))

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // After returns x as a value that a run computes only when it has computed dep, which must have x's shape. The result
 // is x, and gradients pass to x alone.
@@ -44,33 +47,18 @@ func (g *Graph) ordered(factor, other, d *Value) *Value {
 	return g.After(factor, d)
 }
 
-// early moves the steps, which need nothing but what an activation gave, to right behind that value. Of two operands a
-// runtime computes the one first that was written last, so this makes it compute a gradient before the steps that it is
-// multiplied by, and not keep the steps of all layers while the gradient is on its way to them.
-func early(values []*Value) []*Value {
-	steps := map[*Value][]*Value{}
+// deepestLast orders values by the longest way from an input, so that operands of one operation are written from the
+// shallowest to the deepest. Of two operands a runtime computes the one first that was written last, so the gradient that
+// came the longest way is there before it computes what else is added to it: what a colour layer or an activation's step
+// gives is not kept for all resolutions while the gradient is on its way to them.
+func deepestLast(values []*Value) []*Value {
+	depth := make(map[*Value]int, len(values))
 	for _, v := range values {
-		if isStep(v) {
-			steps[v.in[0]] = append(steps[v.in[0]], v)
+		for _, in := range v.in {
+			depth[v] = max(depth[v], depth[in]+1)
 		}
 	}
-	out := make([]*Value, 0, len(values))
-	for _, v := range values {
-		if isStep(v) {
-			continue
-		}
-		out = append(out, v)
-		out = append(out, steps[v]...)
-	}
+	out := slices.Clone(values)
+	slices.SortStableFunc(out, func(a, b *Value) int { return depth[a] - depth[b] })
 	return out
-}
-
-// isStep does not count steps of steps, which have no place of their own.
-func isStep(v *Value) bool {
-	u, ok := v.op.(unaryOp)
-	if !ok || u.Kind != "Step" {
-		return false
-	}
-	u, ok = v.in[0].op.(unaryOp)
-	return !ok || u.Kind != "Step"
 }
