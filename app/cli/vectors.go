@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -272,7 +273,7 @@ func printVector(w io.Writer, e vectors.Entry, v *vectors.Vector) {
 	}
 	field("Learnt by", "%s", v.Learnt.How)
 	if g := v.Generalisation; g.Seeds > 0 {
-		field("Generalisation", "%.0f %% of %d seeds, leak %.2f grey levels (%s)", 100*g.Success, g.Seeds, g.Leak, g.Criterion)
+		field("Generalisation", "%.0f %% of %d seeds, leak %.2f grey levels (%s)", math.Round(100*g.Success), g.Seeds, g.Leak, g.Criterion)
 		if len(g.Readings) > 0 {
 			var changes []string
 			for _, r := range g.Readings[:min(len(g.Readings), 6)] {

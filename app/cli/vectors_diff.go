@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -118,7 +119,7 @@ func differingFacts(a, b vectors.Facts) []factDifference {
 			}
 			return fmt.Sprintf("%.2f to %.2f", lo, hi)
 		}},
-		{"success", func(f vectors.Facts) string { return tested(f, "%.0f %%", 100*f.Generalisation.Success) }},
+		{"success", func(f vectors.Facts) string { return tested(f, "%.0f %%", math.Round(100*f.Generalisation.Success)) }},
 		{"leak", func(f vectors.Facts) string { return tested(f, "%.2f", f.Generalisation.Leak) }},
 	} {
 		if x, y := f.of(a), f.of(b); x != y {
