@@ -167,7 +167,7 @@ func Decode(name string, data []byte, l Limits) (*Photo, error) {
 			if size := img.Bounds().Size(); size.X != config.Width || size.Y != config.Height {
 				return nil, fmt.Errorf("the picture is %d×%d, its head says %d×%d", size.X, size.Y, config.Width, config.Height)
 			}
-			out, notes := opaque(img)
+			out, notes := opaque(img, nil)
 			p.Notes = notes
 			return out, nil
 		})
@@ -250,10 +250,16 @@ func guarded[T any](f func() (T, error)) (v T, err error) {
 	return f()
 }
 
-// opaque converts any picture to opaque RGBA, transparent pixels on white.
-func opaque(img image.Image) (*image.RGBA, []string) {
+// opaque converts any picture to opaque RGBA, transparent pixels on white. The place of
+// another picture that is not needed any more may be given for it, or nil.
+func opaque(img image.Image, place *image.RGBA) (*image.RGBA, []string) {
 	b := img.Bounds()
-	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	out := &image.RGBA{Stride: 4 * b.Dx(), Rect: image.Rect(0, 0, b.Dx(), b.Dy())}
+	if place != nil && cap(place.Pix) >= out.Stride*b.Dy() {
+		out.Pix = place.Pix[:out.Stride*b.Dy()]
+	} else {
+		out.Pix = make([]uint8, out.Stride*b.Dy())
+	}
 	var notes []string
 	clear := false
 	switch i := img.(type) {

@@ -53,6 +53,7 @@ func decodeReduced(data []byte, f Format, config image.Config, k int, l Limits) 
 	}
 	var notes []string
 	var out *image.RGBA // from the first band on: a file may have nothing after its head
+	var rgba *image.RGBA // the band
 	var sums []uint32
 	y := 0
 	flush := func() {
@@ -77,7 +78,8 @@ func decodeReduced(data []byte, f Format, config image.Config, k int, l Limits) 
 		if out == nil {
 			out, sums = image.NewRGBA(size), make([]uint32, 3*size.Dx())
 		}
-		rgba, more := opaque(band)
+		var more []string
+		rgba, more = opaque(band, rgba)
 		for _, n := range more {
 			if !slices.Contains(notes, n) {
 				notes = append(notes, n)
