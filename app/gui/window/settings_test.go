@@ -23,6 +23,13 @@ type listening struct {
 	asked []engine.Settings
 }
 
+// Info is that of a model with a guess and an identity network.
+func (l *listening) Info() engine.Info {
+	i := l.Puppet.Info()
+	i.Guess, i.IdentityTerm = true, "identity"
+	return i
+}
+
 func (l *listening) Edit(ctx context.Context, q engine.EditRequest) iter.Seq2[engine.Step, error] {
 	l.asked = append(l.asked, q.Settings)
 	return l.Puppet.Edit(ctx, q)
@@ -48,9 +55,10 @@ func TestSettingsTakeEffect(t *testing.T) {
 		return found[n]
 	}
 	r.do(func() { r.Table().Run("file.settings") })
-	for i, v := range []string{"12", "0.25", "5", "0", "2"} { // steps, rate and the three weights
+	for i, v := range []string{"12", "0.25", "25", "5", "0", "2", "0.5"} { // steps, rate, those of a refinement and the four weights
 		entry(i).SetText(v)
 	}
+	tapText(t, control.TopSheet(), "off") // the first is the best guess
 	entry(0).SetText("lots") // is not a number, so that 12 stays
 	tapText(t, control.TopSheet(), "Rows")
 	r.do(control.TopSheet().Close)
@@ -58,13 +66,13 @@ func TestSettingsTakeEffect(t *testing.T) {
 	r.press("Ctrl+Return", fyne.KeyReturn)
 	r.wait("the run", func() bool { return r.Phase() == "done" })
 	got := eng.asked[len(eng.asked)-1]
-	want := engine.Settings{Search: engine.SearchPerRow, Steps: 12, Rate: 0.25, PictureWeight: 5, PerceptualWeight: -1, Prior: 2}
+	want := engine.Settings{Search: engine.SearchPerRow, Steps: 12, Rate: 0.25, PictureWeight: 5, PerceptualWeight: -1, Prior: 2, IdentityWeight: 0.5, NoGuess: true}
 	if got.Search != want.Search || got.Steps != want.Steps || got.Rate != want.Rate || got.PictureWeight != want.PictureWeight ||
-		got.PerceptualWeight != want.PerceptualWeight || got.Prior != want.Prior {
+		got.PerceptualWeight != want.PerceptualWeight || got.Prior != want.Prior || got.IdentityWeight != want.IdentityWeight || got.NoGuess != want.NoGuess {
 		t.Errorf("the run was asked for with %+v, want %+v", got, want)
 	}
 	kept, err := window.LoadSettings(filepath.Join(r.dir, "settings.json"))
-	if err != nil || kept.Run.Steps != 12 || kept.Run.Search != "rows" || kept.Run.Perceptual != -1 {
+	if err != nil || kept.Run.Steps != 12 || kept.Run.Search != "rows" || kept.Run.Perceptual != -1 || kept.Run.Refine != 25 || !kept.Run.NoGuess {
 		t.Errorf("kept are %+v, %v", kept.Run, err)
 	}
 	// Another device opens the model again and leaves the document alone.
@@ -79,7 +87,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 	tapText(t, control.TopSheet(), "Reset all")
 	r.do(control.TopSheet().Close)
 	kept, err = window.LoadSettings(filepath.Join(r.dir, "settings.json"))
-	if d := engine.DefaultSettings(); err != nil || kept.Run.Steps != d.Steps || kept.Run.Search != string(d.Search) || kept.Device != "" {
+	if d := engine.DefaultSettings(); err != nil || kept.Run.Steps != d.Steps || kept.Run.Search != string(d.Search) || kept.Run.NoGuess || kept.Run.Identity != 0 || kept.Device != "" {
 		t.Errorf("after the reset %+v, device %q, %v", kept.Run, kept.Device, err)
 	}
 }
