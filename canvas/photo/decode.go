@@ -93,6 +93,7 @@ type Photo struct {
 
 	meta metadata
 	data []byte // the file
+	rich bool   // it has transparency or 16 bits a channel
 }
 
 // DetectFormat tells the format by the first bytes of a file, or is empty.
@@ -167,6 +168,7 @@ func Decode(name string, data []byte, l Limits) (*Photo, error) {
 			if size := img.Bounds().Size(); size.X != config.Width || size.Y != config.Height {
 				return nil, fmt.Errorf("the picture is %d×%d, its head says %d×%d", size.X, size.Y, config.Width, config.Height)
 			}
+			p.rich = rich(img)
 			out, notes := opaque(img, nil)
 			p.Notes = notes
 			return out, nil
@@ -210,9 +212,17 @@ func foreign(data []byte) string {
 		at          int
 		magic, kind string
 	}{
-		{0, "GIF8", "a GIF"}, {4, "ftypheic", "an HEIC photo"}, {4, "ftypheix", "an HEIC photo"}, {4, "ftypmif1", "an HEIF photo"},
-		{4, "ftypavif", "an AVIF picture"}, {0, "8BPS", "a Photoshop document"}, {0, "\xff\x0a", "a JPEG XL picture"},
-		{4, "JXL \r\n", "a JPEG XL picture"}, {4, "jP  \r\n", "a JPEG 2000 picture"}, {0, "%PDF", "a PDF"}, {0, "gimp xcf", "a GIMP document"},
+		{0, "GIF8", "a GIF"},
+		{4, "ftypheic", "an HEIC photo"},
+		{4, "ftypheix", "an HEIC photo"},
+		{4, "ftypmif1", "an HEIF photo"},
+		{4, "ftypavif", "an AVIF picture"},
+		{0, "8BPS", "a Photoshop document"},
+		{0, "\xff\x0a", "a JPEG XL picture"},
+		{4, "JXL \r\n", "a JPEG XL picture"},
+		{4, "jP  \r\n", "a JPEG 2000 picture"},
+		{0, "%PDF", "a PDF"},
+		{0, "gimp xcf", "a GIMP document"},
 	} {
 		if len(data) >= m.at+len(m.magic) && string(data[m.at:][:len(m.magic)]) == m.magic {
 			return m.kind
@@ -268,7 +278,7 @@ func opaque(img image.Image, place *image.RGBA) (*image.RGBA, []string) {
 	}
 	switch img.(type) {
 	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
-		notes = append(notes, "the file has 16 bits a channel; 8 are used")
+		notes = append(notes, "the file has 16 bits a channel; the model sees 8")
 	case *image.CMYK:
 		notes = append(notes, "the file has CMYK colours; they were converted to RGB without their profile")
 	}

@@ -43,6 +43,8 @@ const (
 	// Blocks of a JPEG, 8 or 16 pixels wide, in which nothing changed are copied from the
 	// photo's file; those in which something did are compressed anew.
 	Blocks
+	// Flattened pixels keep their colours in 8 bits, but no transparency and no more bits.
+	Flattened
 	// Exact pixels are all kept.
 	Exact
 )
@@ -51,6 +53,8 @@ const (
 // photo's file tell: one with broken blocks is compressed anew.
 func (p *Photo) Preserves(f Format) Preservation {
 	switch {
+	case p.rich && f != JPEG && !(f == PNG && p.Format == PNG):
+		return Flattened
 	case f != JPEG:
 		return Exact
 	case p.Format == JPEG && copiesBlocks(p.data):
@@ -104,7 +108,13 @@ func (p *Photo) EncodeAs(w io.Writer, picture *image.RGBA, f Format) error {
 	case BMP:
 		err = bmp.Encode(w, img)
 	case PNG:
-		err = p.encodePNG(w, img, profile)
+		var out image.Image = img
+		if p.rich && p.Format == PNG {
+			if out, err = p.enrich(stored(p.Picture, p.Orientation), img); err != nil {
+				break
+			}
+		}
+		err = p.encodePNG(w, out, profile)
 	default:
 		err = fmt.Errorf("there is no encoder for %q", f)
 	}
@@ -158,7 +168,7 @@ func (p *Photo) encodeJPEG(w io.Writer, img *image.RGBA, profile []byte) error {
 }
 
 // encodePNG puts the metadata between the head and the pixels.
-func (p *Photo) encodePNG(w io.Writer, img *image.RGBA, profile []byte) error {
+func (p *Photo) encodePNG(w io.Writer, img image.Image, profile []byte) error {
 	var b bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(&b, img); err != nil {
 		return err

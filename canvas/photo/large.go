@@ -52,7 +52,7 @@ func decodeReduced(data []byte, f Format, config image.Config, k int, l Limits) 
 		}
 	}
 	var notes []string
-	var out *image.RGBA // from the first band on: a file may have nothing after its head
+	var out *image.RGBA  // from the first band on: a file may have nothing after its head
 	var rgba *image.RGBA // the band
 	var sums []uint32
 	y := 0

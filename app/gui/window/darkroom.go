@@ -312,6 +312,8 @@ func (w *Window) exportPhoto() {
 			key = "paste.recompressed"
 		case format == photo.JPEG:
 			key = "paste.blocks"
+		case job != nil && job.photo.Preserves(format) == photo.Flattened:
+			key = "paste.flattened"
 		}
 		text := words.T(key)
 		if own == photo.WebP {
@@ -429,6 +431,16 @@ func (w *Window) savePasted(src document.Source, j *pasteJob, o photo.PasteOptio
 		Kind: dialogs.Save, Title: words.T("export.photo"), Name: base + "-edited." + ext,
 		Filters: []dialogs.Filter{{Name: words.T("filter.pictures"), Exts: []string{ext}}},
 	}, func(path string) {
+		switch strings.ToLower(filepath.Ext(path)) { // a name that was typed says more than what was chosen before
+		case ".jpg", ".jpeg":
+			format = photo.JPEG
+		case ".png":
+			format = photo.PNG
+		case ".tif", ".tiff":
+			format = photo.TIFF
+		case ".bmp":
+			format = photo.BMP
+		}
 		w.setJobNote(words.T("photo.pasting"))
 		go func() {
 			out, _, err := j.paste(o)
