@@ -64,11 +64,9 @@ type Canvas struct {
 	next     uint64 // the revision the next commit gets; never used twice
 	open     *Edit
 
-	listeners []*listener
+	listeners subscribers[func(image.Rectangle)]
 	scratch   scratch
 }
-
-type listener struct{ fn func(image.Rectangle) }
 
 // New returns a canvas whose base labels and painted labels are copies of base.
 // The palette of base is the class palette; every index must be in it.
@@ -249,11 +247,7 @@ func FromState(s State) (*Canvas, error) {
 // Subscribe has fn called with the dirty rectangle after every change of
 // pixels, also within an open edit, and returns the function that ends it.
 func (c *Canvas) Subscribe(fn func(dirty image.Rectangle)) (cancel func()) {
-	l := &listener{fn}
-	c.listeners = append(c.listeners, l)
-	return func() {
-		c.listeners = slices.DeleteFunc(c.listeners, func(k *listener) bool { return k == l })
-	}
+	return c.listeners.add(fn)
 }
 
 func (c *Canvas) announce(r image.Rectangle) {

@@ -3,7 +3,6 @@ package canvas
 import (
 	"image"
 	"math"
-	"slices"
 )
 
 // The zoom range: screen pixels per picture pixel.
@@ -24,7 +23,7 @@ type Viewport struct {
 	centre Point // of the shown picture, in the middle of the pane
 	mirror bool
 	fit    bool
-	subs   []*viewSub
+	subs   subscribers[func()]
 	grip   grip
 }
 
@@ -35,8 +34,6 @@ type grip struct {
 	zoom              float64
 }
 
-type viewSub struct{ fn func() }
-
 // NewViewport returns the view of a picture of the given size, to be fitted.
 func NewViewport(size image.Point) *Viewport {
 	return &Viewport{size: size, zoom: 1, fit: true, centre: Point{float64(size.X) / 2, float64(size.Y) / 2}}
@@ -45,9 +42,7 @@ func NewViewport(size image.Point) *Viewport {
 // Subscribe has fn called after every change, and returns the function that
 // ends it.
 func (v *Viewport) Subscribe(fn func()) (cancel func()) {
-	s := &viewSub{fn}
-	v.subs = append(v.subs, s)
-	return func() { v.subs = slices.DeleteFunc(v.subs, func(k *viewSub) bool { return k == s }) }
+	return v.subs.add(fn)
 }
 
 func (v *Viewport) changed() {
