@@ -265,6 +265,22 @@ func (c counted) Render(ctx context.Context, code latent.Code, o engine.RenderOp
 	return f, err
 }
 
+// Readings are those of the model behind it.
+func (c counted) Readings(ctx context.Context, picture *image.RGBA) ([]engine.Reading, error) {
+	if r, ok := c.teacher.(learning.Reader); ok {
+		return r.Readings(ctx, picture)
+	}
+	return nil, engine.ErrNoReadings
+}
+
+// SamePerson is that of the model behind it; 0 without readings.
+func (c counted) SamePerson(a, b []engine.Reading) float64 {
+	if r, ok := c.teacher.(learning.Reader); ok {
+		return r.SamePerson(a, b)
+	}
+	return 0
+}
+
 // test tries a vector on random pictures that it was not learnt on and stores the result
 // in it. What counts as a success is chosen on other pictures, unless the vector says it.
 // Progress gets the share that is done and the contact sheet so far.
