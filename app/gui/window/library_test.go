@@ -8,6 +8,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,13 @@ func (p *tutor) Render(ctx context.Context, code latent.Code, o engine.RenderOpt
 	p.renders.Add(1)
 	return p.Puppet.Render(ctx, code, o)
 }
+
+// Readings says nothing of a picture, and SamePerson that two are as alike as not.
+func (p *tutor) Readings(context.Context, *image.RGBA) ([]engine.Reading, error) {
+	return []engine.Reading{{Value: 1}}, nil
+}
+
+func (p *tutor) SamePerson(a, b []engine.Reading) float64 { return 0.5 }
 
 func (p *tutor) HasEncoder() bool { return true }
 
@@ -172,6 +180,9 @@ func TestVectorTest(t *testing.T) {
 	}
 	if v.Generalisation.Success < 0.4 || v.Sheet == nil || v.Generalisation.Leak > 20 {
 		t.Errorf("success %.2f, leak %.2f, sheet %t", v.Generalisation.Success, v.Generalisation.Leak, v.Sheet != nil)
+	}
+	if s := v.Generalisation.SamePerson; math.Abs(s-0.5) > 1e-9 {
+		t.Errorf("the same person by %v, want 0.5 as the model says", s)
 	}
 	r.shot("vector-test")
 	r.do(func() { control.TopSheet().Close() })
