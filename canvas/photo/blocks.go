@@ -185,8 +185,12 @@ func readJPEG(data []byte, whole bool) (*jpegBlocks, error) {
 	adobe, jfif := -1, false
 	var seen [3]bool // components with a scan
 	for p := 2; p+4 <= len(data); {
-		if data[p] != 0xff {
-			p++
+		if data[p] != 0xff { // the bits of a scan
+			next := bytes.IndexByte(data[p:], 0xff)
+			if next < 0 {
+				break
+			}
+			p += next
 			continue
 		}
 		marker := data[p+1]
