@@ -125,12 +125,15 @@ const (
 // [DefaultRefinement] in a refinement.
 type Settings struct {
 	Search Search
-	// Rows that may move; nil means the family's own choice.
+	// Rows of the code that may move in SearchPerRow and the second stage of SearchTwoStage,
+	// from 0; nil means the family's own choice.
 	Rows []int
-	// Directions spans SearchSubspace.
+	// Directions span SearchSubspace; each has the size of the model's codes.
 	Directions []latent.Code
-	Steps      int
-	// Rate of Adam in the family's coordinates.
+	// Steps is the most updates that are made.
+	Steps int
+	// Rate of Adam: standard deviations of the model's latents in the whitened families,
+	// numbers of the code in SearchFree, strengths in SearchSubspace.
 	Rate float64
 	// PictureWeight multiplies the mean squared difference outside the region (values
 	// in [−1,1]), PerceptualWeight the feature distance, Prior the mean square of the
@@ -151,9 +154,11 @@ type Settings struct {
 	// NoGuess keeps the run from beginning at the answer of the model's linear map from
 	// changes of labels to changes of w; see [Engine.LearnGuess].
 	NoGuess bool
-	// Agreement of the region's pixels that ends the run; negative means never.
+	// Agreement is the share, up to 1, of the region's pixels with the painted label that ends
+	// the run; negative means never.
 	Agreement float64
-	// Flat ends the run when so many steps brought nothing; negative means never.
+	// Flat ends a stage when the loss fell by less than 0.2 % in so many steps; negative means
+	// never.
 	Flat int
 	// PreviewEvery is the least time between steps with a picture.
 	PreviewEvery time.Duration

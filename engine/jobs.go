@@ -207,10 +207,11 @@ func (e *Engine) Edit(ctx context.Context, r EditRequest) iter.Seq2[Step, error]
 
 func (e *Engine) prepare(ctx context.Context, r EditRequest, origin latent.Code, s Settings) (*job, edit.Problem, Settings, error) {
 	var p edit.Problem
-	for what, c := range map[string]latent.Code{"start": r.Start, "origin": origin} {
-		if err := c.Check(e.info.Rows, e.info.Dim); err != nil {
-			return nil, p, s, fmt.Errorf("edit: %s: %w", what, err)
-		}
+	if err := r.Start.Check(e.info.Rows, e.info.Dim); err != nil {
+		return nil, p, s, fmt.Errorf("edit: start: %w", err)
+	}
+	if err := origin.Check(e.info.Rows, e.info.Dim); err != nil {
+		return nil, p, s, fmt.Errorf("edit: origin: %w", err)
 	}
 	if size := r.Painted.Rect.Size(); size.X != e.info.Width || size.Y != e.info.Height {
 		return nil, p, s, fmt.Errorf("edit: painted labels are %d×%d, want %d×%d as the model's pictures", size.X, size.Y, e.info.Width, e.info.Height)
@@ -244,10 +245,11 @@ func (e *Engine) Refine(ctx context.Context, r RefineRequest) iter.Seq2[Step, er
 			s := r.Settings
 			s.Steps = r.Steps
 			s = s.filled(DefaultRefinement())
-			for what, c := range map[string]latent.Code{"code without the vectors": r.Without, "code with the vectors": r.With} {
-				if err := c.Check(e.info.Rows, e.info.Dim); err != nil {
-					return nil, p, s, fmt.Errorf("refine: %s: %w", what, err)
-				}
+			if err := r.Without.Check(e.info.Rows, e.info.Dim); err != nil {
+				return nil, p, s, fmt.Errorf("refine: code without the vectors: %w", err)
+			}
+			if err := r.With.Check(e.info.Rows, e.info.Dim); err != nil {
+				return nil, p, s, fmt.Errorf("refine: code with the vectors: %w", err)
 			}
 			j, err := e.begin(ctx, r.Without, s)
 			if err != nil {
@@ -260,7 +262,7 @@ func (e *Engine) Refine(ctx context.Context, r RefineRequest) iter.Seq2[Step, er
 			target := after.Labels
 			region, err := edit.ClassRegion(j.origin.Labels, target, r.Classes, -1)
 			if len(r.Classes) == 0 {
-				region, err = edit.Region(j.origin.Labels, target, edit.RegionOptions{WholeClasses: false, Dilation: -1})
+				region, err = edit.Region(j.origin.Labels, target, edit.RegionOptions{Dilation: -1})
 			}
 			if err != nil {
 				return nil, p, s, fmt.Errorf("refine: %w", err)

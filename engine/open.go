@@ -113,7 +113,7 @@ func open(ctx context.Context, m *model.Model, o Options) (*Engine, error) {
 	if err := e.openGuess(); err != nil {
 		return nil, err
 	}
-	e.queue = newRestingQueue(restAfter, e.trim)
+	e.queue = newQueue(restAfter, e.trim)
 	return e, nil
 }
 

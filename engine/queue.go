@@ -39,9 +39,8 @@ type task struct {
 	reply chan error
 }
 
-func newQueue() *queue { return newRestingQueue(0, nil) }
-
-func newRestingQueue(restAfter time.Duration, rest func()) *queue {
+// newQueue starts the goroutine. Rest may be nil.
+func newQueue(restAfter time.Duration, rest func()) *queue {
 	q := &queue{urgent: make(chan task), steps: make(chan task), quit: make(chan struct{}), stopped: make(chan struct{}), rest: rest, restAfter: restAfter}
 	go q.loop()
 	return q

@@ -11,7 +11,7 @@ import (
 
 func TestQueueServesUrgentFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(0, nil)
 		ctx := context.Background()
 		hold := make(chan struct{})
 		var order []string
@@ -38,7 +38,7 @@ func TestQueueServesUrgentFirst(t *testing.T) {
 }
 
 func TestQueueSurvivesPanicsAndCancels(t *testing.T) {
-	q := newQueue()
+	q := newQueue(0, nil)
 	var p *PanicError
 	if err := q.do(context.Background(), true, func(context.Context) error { panic("boom") }); !errors.As(err, &p) || p.Value != "boom" || len(p.Stack) == 0 {
 		t.Errorf("a panic gave %v", err)
@@ -62,7 +62,7 @@ func TestQueueSurvivesPanicsAndCancels(t *testing.T) {
 func TestQueueRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rests := 0
-		q := newRestingQueue(time.Minute, func() { rests++ })
+		q := newQueue(time.Minute, func() { rests++ })
 		defer q.close()
 		time.Sleep(time.Hour)
 		synctest.Wait()

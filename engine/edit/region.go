@@ -39,9 +39,12 @@ func Region(base, painted *image.Paletted, o RegionOptions) (*image.Alpha, error
 	if painted.Rect.Size() != size {
 		return nil, fmt.Errorf("edit: painted labels are %d×%d, want %d×%d as the picture", painted.Rect.Dx(), painted.Rect.Dy(), size.X, size.Y)
 	}
-	for name, m := range map[string]*image.Alpha{"painted region": o.Painted, "keep region": o.Keep} {
-		if m != nil && m.Rect.Size() != size {
-			return nil, fmt.Errorf("edit: %s is %d×%d, want %d×%d as the picture", name, m.Rect.Dx(), m.Rect.Dy(), size.X, size.Y)
+	for _, m := range []struct {
+		what string
+		mask *image.Alpha
+	}{{"painted region", o.Painted}, {"keep region", o.Keep}} {
+		if m.mask != nil && m.mask.Rect.Size() != size {
+			return nil, fmt.Errorf("edit: %s is %d×%d, want %d×%d as the picture", m.what, m.mask.Rect.Dx(), m.mask.Rect.Dy(), size.X, size.Y)
 		}
 	}
 	var touched [256]bool

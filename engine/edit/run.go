@@ -157,19 +157,19 @@ func (p Problem) check() error {
 	}
 	size := p.Region.Rect.Size()
 	for _, m := range []struct {
-		what string
-		img  image.Image
-		ok   bool
-	}{{"base labels", p.Base, p.Base != nil}, {"painted labels", p.Painted, p.Painted != nil}, {"picture", p.Before, p.Before != nil}} {
-		if !m.ok && m.what == "picture" {
-			continue
-		}
-		if !m.ok {
+		what   string
+		labels *image.Paletted
+	}{{"base labels", p.Base}, {"painted labels", p.Painted}} {
+		if m.labels == nil {
 			return fmt.Errorf("edit: %s are missing", m.what)
 		}
-		if got := m.img.Bounds().Size(); got != size {
+		if got := m.labels.Rect.Size(); got != size {
 			return fmt.Errorf("edit: %s are %d×%d, want %d×%d as the region", m.what, got.X, got.Y, size.X, size.Y)
 		}
+	}
+	if p.Before != nil && p.Before.Rect.Size() != size {
+		got := p.Before.Rect.Size()
+		return fmt.Errorf("edit: the picture is %d×%d, want %d×%d as the region", got.X, got.Y, size.X, size.Y)
 	}
 	any := false
 	for y := range size.Y {

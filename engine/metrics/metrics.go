@@ -240,31 +240,6 @@ func decibel(mse float64) float64 {
 	return 10 * math.Log10(255*255/mse)
 }
 
-// Locality is the share of a change's energy (squared RGB difference) that lies
-// inside region, the localisation score of LELSD (Pajouheshgar et al., 2022) taken on
-// the picture. It is NaN when nothing changed.
-func Locality(before, after *image.RGBA, region *image.Alpha) float64 {
-	var in, all float64
-	for y := range before.Rect.Dy() {
-		p, q := before.Pix[y*before.Stride:], after.Pix[y*after.Stride:]
-		for x := range before.Rect.Dx() {
-			e := 0.0
-			for c := range 3 {
-				d := float64(p[4*x+c]) - float64(q[4*x+c])
-				e += d * d
-			}
-			all += e
-			if inside(region, x, y) {
-				in += e
-			}
-		}
-	}
-	if all == 0 {
-		return math.NaN()
-	}
-	return in / all
-}
-
 // Seam is the mean change of gradient magnitude (central differences of luma, 8-bit
 // levels per pixel) on the ring between region and its dilation by three pixels. A
 // composite with a visible edge scores high.

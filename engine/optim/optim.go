@@ -64,16 +64,6 @@ func (a *Adam) Step(x, gradient []float32, factor float64) error {
 	return nil
 }
 
-// Steps is the number of updates made.
-func (a *Adam) Steps() int { return a.steps }
-
-// Reset forgets the moments: the next step is a first step.
-func (a *Adam) Reset() {
-	clear(a.first)
-	clear(a.second)
-	a.steps = 0
-}
-
 // CosineRamps is the rate factor of StyleGAN2's projector (Karras et al., 2020,
 // appendix D) at t in [0,1]: a linear rise over the first 5 % and a cosine fall over
 // the last 25 %.

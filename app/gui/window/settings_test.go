@@ -59,7 +59,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 		entry(i).SetText(v)
 	}
 	tapText(t, control.TopSheet(), "off") // the first is the best guess
-	entry(0).SetText("lots") // is not a number, so that 12 stays
+	entry(0).SetText("lots")              // is not a number, so that 12 stays
 	tapText(t, control.TopSheet(), "Rows")
 	r.do(control.TopSheet().Close)
 	r.paintMouth()
