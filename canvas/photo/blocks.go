@@ -177,6 +177,41 @@ func copiesBlocks(data []byte) bool {
 	return err == nil
 }
 
+// copyBlocks is the photo's file with the blocks of a stored picture that differ from
+// the photo's. What it says is checked: ok is false when the file has no blocks to
+// copy, or when one that did not change looks different, as those of broken files may.
+func (p *Photo) copyBlocks(img *image.RGBA) (file []byte, ok bool) {
+	b, err := readJPEG(p.data, true)
+	if err != nil {
+		return nil, false
+	}
+	from := stored(p.Picture, p.Orientation)
+	var out bytes.Buffer
+	if b.edit(from, img) != nil || b.write(&out) != nil {
+		return nil, false
+	}
+	for i := range b.components {
+		b.components[i].coefficients = nil
+	}
+	read, err := coders[JPEG].decode(bytes.NewReader(out.Bytes()))
+	if err != nil {
+		return nil, false
+	}
+	is, _ := opaque(read, nil)
+	if is.Rect != from.Rect {
+		return nil, false
+	}
+	side := image.Pt(8*b.hMax, 8*b.vMax)
+	for k := range b.across * b.down {
+		at := image.Pt(k%b.across*side.X, k/b.across*side.Y)
+		block := image.Rectangle{Min: at, Max: at.Add(side)}.Intersect(from.Rect)
+		if !differ(from, img, block) && differ(from, is, block) {
+			return nil, false
+		}
+	}
+	return out.Bytes(), true
+}
+
 // readJPEG reads a file: its coefficients, too, when the whole is asked for.
 func readJPEG(data []byte, whole bool) (*jpegBlocks, error) {
 	b := &jpegBlocks{}

@@ -87,12 +87,9 @@ func (p *Photo) EncodeAs(w io.Writer, picture *image.RGBA, f Format) error {
 	}
 	img := stored(picture, p.Orientation)
 	if f == JPEG && p.Format == JPEG {
-		if b, err := readJPEG(p.data, true); err == nil && b.edit(stored(p.Picture, p.Orientation), img) == nil {
-			var out bytes.Buffer
-			if b.write(&out) == nil {
-				_, err := w.Write(out.Bytes())
-				return err
-			}
+		if out, ok := p.copyBlocks(img); ok {
+			_, err := w.Write(out)
+			return err
 		}
 	}
 	profile := p.meta.profile

@@ -1,7 +1,5 @@
 package photo
 
-import "io"
-
 // Profile is the colour profile that came with a photo.
 func Profile(p *Photo) []byte { return p.meta.profile }
 
@@ -21,6 +19,9 @@ func SetBandPixels(n int) (restore func()) {
 
 // Copies reports whether the blocks of a photo's file are copied when it is written.
 func Copies(p *Photo) bool {
-	b, err := readJPEG(p.data, true)
-	return p.Format == JPEG && err == nil && b.write(io.Discard) == nil
+	if p.Format != JPEG {
+		return false
+	}
+	_, ok := p.copyBlocks(stored(p.Picture, p.Orientation))
+	return ok
 }
