@@ -760,10 +760,15 @@ func (w *Window) cardText() string {
 	}
 	m := w.info.Manifest
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", words.T("model.facts", m.Architecture, m.Resolution, m.WDim, m.Rows, m.Licence))
+	architecture := m.Architecture
+	if architecture == "stylegan2" {
+		architecture = "StyleGAN2"
+	}
+	fmt.Fprintf(&b, "%s\n\n", words.T("model.facts", architecture, m.Resolution, m.WDim, m.Rows, m.Licence))
 	if mod := w.eng.Model(); mod != nil {
 		if card, err := mod.Card(); err == nil && card != "" {
-			b.WriteString(card + "\n\n")
+			// The sheet has the name above it already.
+			b.WriteString(strings.TrimPrefix(strings.TrimSpace(card), "# "+m.Name+"\n") + "\n\n")
 		} else if m.Description != "" {
 			b.WriteString(m.Description + "\n\n")
 		}
