@@ -149,11 +149,19 @@ func fixLocale() {
 	os.Setenv("LANG", "en_US.UTF-8")
 }
 
-// setScale sets the user's scale; Fyne reads it whenever the theme is set.
-func setScale(v float64) {
-	if os.Getenv("LATENTBRUSH_FIXED_SCALE") == "" {
-		os.Setenv("FYNE_SCALE", strconv.FormatFloat(v, 'f', 2, 64))
+// givenScale is the FYNE_SCALE that the program was started with, 1 without a usable one.
+var givenScale = func() float64 {
+	v, err := strconv.ParseFloat(os.Getenv("FYNE_SCALE"), 64)
+	if err != nil || !(v >= 0.25 && v <= 8) {
+		return 1
 	}
+	return v
+}()
+
+// setScale sets the user's scale, on top of the one given from outside; Fyne reads it
+// whenever the theme is set.
+func setScale(v float64) {
+	os.Setenv("FYNE_SCALE", strconv.FormatFloat(v*givenScale, 'f', 2, 64))
 }
 
 // dataDir is where vectors and journals are kept: the platform's folder for data.
