@@ -29,10 +29,10 @@ func (w *Window) Calm() {
 	w.canvas().Unfocus()
 }
 
-// CaptureSheet draws the sheet that is open.
-func (w *Window) CaptureSheet() image.Image {
+// CaptureSheet draws an open sheet of the window.
+func (w *Window) CaptureSheet(sheet *control.Sheet) image.Image {
 	img := w.canvas().Capture()
-	at, size := control.TopSheet().Place()
+	at, size := sheet.Place()
 	s := w.canvas().Scale()
 	r := image.Rect(int(at.X*s), int(at.Y*s), int((at.X+size.Width)*s), int((at.Y+size.Height)*s))
 	out := image.NewRGBA(image.Rectangle{Max: r.Size()})

@@ -71,7 +71,7 @@ func TestSheetGoldens(t *testing.T) {
 					t.Fatalf("%s opens no sheet", id)
 				}
 				r.Fyne().Canvas().Unfocus()
-				img = r.CaptureSheet()
+				img = r.CaptureSheet(s)
 				s.Close()
 			})
 			if img.Bounds().Dx() > 1000 {

@@ -223,7 +223,18 @@ func TestResolveConflict(t *testing.T) {
 
 // Everything about several vectors at once: pick, rate, combine, share, delete, undo.
 func TestLibraryPicks(t *testing.T) {
-	r, _ := newTutor(t)
+	var r *rig
+	done := map[string]string{} // what the window said when it was done
+	r = newRig(t, func(o *window.Options) {
+		o.Open = func(context.Context, string) (window.Engine, error) {
+			return &tutor{Puppet: &windowtest.Puppet{Size: 96, Steps: 10}}, nil
+		}
+		o.Trace = func(s string) {
+			if r != nil {
+				done[s] = r.Toast()
+			}
+		}
+	})
 	a, b := r.give("One", 3, 1), r.give("Two", 4, 1)
 	r.do(func() { r.PickVectors(a.ID, b.ID) })
 	r.do(func() { r.RateVectors(4) })
@@ -256,9 +267,12 @@ func TestLibraryPicks(t *testing.T) {
 		t.Fatalf("%d vectors after two of three were deleted", n)
 	}
 	r.do(func() { r.OpenPath(pack) })
-	r.wait("the import", func() bool { return r.Library().Len() == 3 })
+	r.wait("the import", func() bool { return done["pack 2 0 0"] != "" })
 	r.do(func() { r.OpenPath(pack) })
-	r.wait("the second import", func() bool { return strings.Contains(r.Toast(), "2 were there already") })
+	r.wait("the second import", func() bool { return done["pack 0 2 0"] != "" })
+	if toast := done["pack 0 2 0"]; !strings.Contains(toast, "2 were there already") {
+		t.Errorf("importing twice says %q", toast)
+	}
 	if n := r.Library().Len(); n != 3 {
 		t.Errorf("%d vectors after importing twice, want 3", n)
 	}
