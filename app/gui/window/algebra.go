@@ -55,20 +55,30 @@ type algebra struct {
 	search context.CancelFunc
 }
 
-// combineVectors opens the dialog with the picked vectors.
-func (w *Window) combineVectors() {
-	var of []*vectors.Vector
-	for _, e := range w.pickedGood() {
+// loadVectors reads vectors of the library under the names that the window shows; one
+// that does not fit the open model is an error.
+func (w *Window) loadVectors(entries []vectors.Entry) ([]*vectors.Vector, error) {
+	var out []*vectors.Vector
+	for _, e := range entries {
 		v, err := w.lib.Load(e.ID)
 		if err == nil {
 			err = v.FitsModel(w.doc.Space().Model, w.doc.Space().Rows, w.doc.Space().Dim)
 		}
 		if err != nil {
-			w.fail(err)
-			return
+			return nil, err
 		}
 		v.Name = vectorName(e)
-		of = append(of, v)
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// combineVectors opens the dialog with the picked vectors.
+func (w *Window) combineVectors() {
+	of, err := w.loadVectors(w.pickedGood())
+	if err != nil {
+		w.fail(err)
+		return
 	}
 	if len(of) == 0 {
 		w.say(words.T("library.pick"))

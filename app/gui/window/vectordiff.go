@@ -33,18 +33,10 @@ func (w *Window) compareVectors() {
 		w.say(words.T("compare.pick"))
 		return
 	}
-	var vs []*vectors.Vector
-	for _, e := range good {
-		v, err := w.lib.Load(e.ID)
-		if err == nil {
-			err = v.FitsModel(w.doc.Space().Model, w.doc.Space().Rows, w.doc.Space().Dim)
-		}
-		if err != nil {
-			w.fail(err)
-			return
-		}
-		v.Name = vectorName(e)
-		vs = append(vs, v)
+	vs, err := w.loadVectors(good)
+	if err != nil {
+		w.fail(err)
+		return
 	}
 	d, err := vectors.Diff(vs[0], vs[1])
 	if err != nil {
