@@ -24,6 +24,7 @@ type FinderRow struct {
 // Finder is a search field over a list, as the command palette is: typing
 // filters, the arrow keys choose, Return runs.
 type Finder struct {
+	empty  string
 	sheet  *Sheet
 	field  *finderField
 	list   *finderList
@@ -31,9 +32,9 @@ type Finder struct {
 	choose func(key string)
 }
 
-// ShowFinder opens a finder.
-func ShowFinder(c fyne.Canvas, hint string, source func(string) []FinderRow, choose func(string)) *Finder {
-	f := &Finder{source: source, choose: choose}
+// ShowFinder opens a finder; empty is what its list says when nothing is found.
+func ShowFinder(c fyne.Canvas, hint, empty string, source func(string) []FinderRow, choose func(string)) *Finder {
+	f := &Finder{empty: empty, source: source, choose: choose}
 	f.field = newFinderField(f)
 	f.field.SetPlaceHolder(hint)
 	f.field.OnChanged = func(string) { f.update() }
@@ -154,6 +155,7 @@ func (l *finderList) CreateRenderer() fyne.WidgetRenderer {
 		text, note *canvas.Text
 	}
 	var lines []line
+	empty := label("", look.TextBody, false)
 	r.min = func() fyne.Size { return fyne.NewSize(300, finderRowHeight*4) }
 	r.layout = func(z fyne.Size) {
 		if l.first >= len(l.rows) {
@@ -165,6 +167,14 @@ func (l *finderList) CreateRenderer() fyne.WidgetRenderer {
 		}
 		r.objects = []fyne.CanvasObject{back}
 		back.Hidden = true
+		if len(l.rows) == 0 {
+			empty.Color = look.C(look.TextFaint)
+			setText(empty, l.finder.empty)
+			m := empty.MinSize()
+			empty.Resize(m)
+			empty.Move(fyne.NewPos(10, 6+(finderRowHeight-m.Height)/2))
+			r.objects = append(r.objects, empty)
+		}
 		for i := 0; i < n; i++ {
 			row, ln := l.rows[l.first+i], lines[i]
 			y := 6 + float32(i)*finderRowHeight

@@ -204,7 +204,7 @@ func (a *algebra) drop(key string) {
 // add asks for one more vector of the library.
 func (a *algebra) add() {
 	w := a.w
-	control.ShowFinder(w.canvas(), words.T("library.search"), func(q string) []control.FinderRow {
+	control.ShowFinder(w.canvas(), words.T("library.search"), words.T("finder.none"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
 		for _, e := range w.lib.Search(vectors.Query{Model: w.doc.Space().Model}) {
 			if _, ok := action.Fuzzy(q, vectorName(e)); ok && e.Err == nil {

@@ -590,7 +590,7 @@ func (w *Window) findRecent() {
 		w.say(words.T("recent.none"))
 		return
 	}
-	control.ShowFinder(w.canvas(), words.T("recent.hint"), func(q string) []control.FinderRow {
+	control.ShowFinder(w.canvas(), words.T("recent.hint"), words.T("finder.none"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
 		for _, t := range w.recentThumbs() {
 			if _, ok := action.Fuzzy(q, t.Name); ok {

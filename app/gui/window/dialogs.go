@@ -93,7 +93,7 @@ func (e *line) TypedKey(k *fyne.KeyEvent) {
 // showPalette opens the command palette.
 func (w *Window) showPalette() *control.Finder {
 	name := func(id string) string { return words.T("action." + id) }
-	return control.ShowFinder(w.canvas(), words.T("palette.hint"), func(q string) []control.FinderRow {
+	return control.ShowFinder(w.canvas(), words.T("palette.hint"), words.T("finder.none"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
 		for _, m := range w.table.Search(q, name) {
 			note := ""
@@ -212,7 +212,7 @@ func (w *Window) showKeymap() {
 	keys := w.table.Keymap()
 	var open func(query string)
 	open = func(query string) {
-		f := control.ShowFinder(w.canvas(), words.T("keymap.hint"), func(q string) []control.FinderRow {
+		f := control.ShowFinder(w.canvas(), words.T("keymap.hint"), words.T("finder.none"), func(q string) []control.FinderRow {
 			var rows []control.FinderRow
 			for _, a := range action.All {
 				name := words.T("action." + a.ID)

@@ -436,7 +436,7 @@ func (w *Window) listTrash() *control.Finder {
 	}
 	const forGood = "/" // no id has a slash
 	lib := w.lib
-	return control.ShowFinder(w.canvas(), words.T("library.trash-hint"), func(q string) []control.FinderRow {
+	return control.ShowFinder(w.canvas(), words.T("library.trash-hint"), words.T("finder.none"), func(q string) []control.FinderRow {
 		var rows []control.FinderRow
 		for _, e := range gone {
 			if _, ok := action.Fuzzy(q, e.Name); ok {
